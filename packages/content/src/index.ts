@@ -1,0 +1,29 @@
+/**
+ * The words of hubmesh: names, shapes, formats, errors, and the interfaces between rooms (`ports/`). No I/O, no timers.
+ *
+ *     const repo = parseRepoSpec('dataset:owner/name@main')
+ *     const { root, pages } = encodeChunkList('gear-1', chunks)
+ *     const bytes = verify([received], chunk.sha256)
+ */
+export * from './bitmap.ts'
+export * from './block.ts'
+export * from './catalog.ts'
+export * from './chunk-list.ts'
+export * from './digest.ts'
+export * from './errors.ts'
+export * from './limits.ts'
+export * from './manifest.ts'
+export * from './meter.ts'
+export * from './paths.ts'
+export * from './ranges.ts'
+export * from './repo.ts'
+export * from './schema.ts'
+export * from './status.ts'
+export * from './ports/blob-store.ts'
+export * from './ports/blocks.ts'
+export * from './ports/catalogs.ts'
+export * from './ports/control.ts'
+export * from './ports/library.ts'
+export * from './ports/publisher.ts'
+export * from './ports/runtime.ts'
+export * from './ports/swarm.ts'

@@ -1,0 +1,39 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const conditions = ['source', 'node', 'import', 'default']
+const shared = {
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+}
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        ...shared,
+        test: {
+          name: 'unit',
+          root,
+          include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
+          // Worker threads that the code under test starts inherit this, and so find the rooms' sources.
+          execArgv: ['--conditions=source'],
+          testTimeout: 30_000,
+        },
+      },
+      {
+        ...shared,
+        test: {
+          name: 'system',
+          root,
+          include: ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+          execArgv: ['--conditions=source'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
