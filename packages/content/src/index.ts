@@ -5,12 +5,14 @@
  *     const { root, pages } = encodeChunkList('gear-1', chunks)
  *     const bytes = verify([received], chunk.sha256)
  */
+export * from './base32.ts'
 export * from './bitmap.ts'
 export * from './block.ts'
 export * from './catalog.ts'
 export * from './chunk-list.ts'
 export * from './digest.ts'
 export * from './errors.ts'
+export * from './globs.ts'
 export * from './limits.ts'
 export * from './manifest.ts'
 export * from './meter.ts'
