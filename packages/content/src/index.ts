@@ -2,7 +2,7 @@
  * The words of hubmesh: names, shapes, formats, errors, and the interfaces between rooms (`ports/`). No I/O, no timers.
  *
  *     const repo = parseRepoSpec('dataset:owner/name@main')
- *     const { root, pages } = encodeChunkList('gear-1', chunks)
+ *     const { root, pages } = encodeChunkList(CHUNKER, chunks)
  *     const bytes = verify([received], chunk.sha256)
  */
 export * from './base32.ts'
@@ -10,6 +10,8 @@ export * from './bitmap.ts'
 export * from './block.ts'
 export * from './catalog.ts'
 export * from './chunk-list.ts'
+export * from './chunking/blob-pass.ts'
+export * from './chunking/cutter.ts'
 export * from './digest.ts'
 export * from './errors.ts'
 export * from './globs.ts'

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { GEAR_WASM } from './gear-wasm.ts'
+
+/** No chunk is smaller, but where structure forces a cut, and at the end. */
+export const MIN_CHUNK_BYTES = 64 * 1024
+/** From here on a cut is 16 times as likely: chunks of random bytes then have 254 KiB on average. */
+export const NORMAL_CHUNK_BYTES = 208 * 1024
+/** The hash remembers 64 bytes: what comes before them in the smallest chunk is passed over unread. */
+const WINDOW_BYTES = 64
+const SKIPPED_BYTES = MIN_CHUNK_BYTES - WINDOW_BYTES
+
+/** Where gear.wat reads: the table first, then the bytes to scan. The window fits the second-level cache. */
+const BYTES_AT = 4096
+const MAX_SCAN_BYTES = 256 * 1024
+
+/** Finds where chunks end by their content. Holds the place in the current chunk from call to call. */
+export interface Gear {
+  /** How many of the bytes belong to the current chunk: it ends there when `cut`, else all of them do and it goes on. */
+  scan(bytes: Uint8Array): { taken: number; cut: boolean }
+  /** Forgets the current chunk: the next byte begins one. */
+  restart(): void
+}
+
+/**
+ * The gear table: entry b is the first 8 bytes, as a little-endian u64, of the sha256 of the single byte b.
+ */
+export const gearTable = (): BigUint64Array =>
+  BigUint64Array.from({ length: 256 }, (_, byte) =>
+    createHash('sha256').update(Uint8Array.of(byte)).digest().readBigUInt64LE(),
+  )
+
+export const createGear = (): Gear => {
+  const { memory, scan } = instantiate()
+  const window = new Uint8Array(memory.buffer, BYTES_AT, MAX_SCAN_BYTES)
+  let length = 0
+
+  const scanWindow = (bytes: Uint8Array): { taken: number; cut: boolean } => {
+    window.set(bytes)
+    const end = scan(BYTES_AT, BYTES_AT + bytes.length, length)
+    return end === 0 ? { taken: bytes.length, cut: false } : { taken: end - BYTES_AT, cut: true }
+  }
+
+  return {
+    scan: (bytes) => {
+      let at = 0
+      while (at < bytes.length) {
+        if (length < SKIPPED_BYTES) {
+          const skipped = Math.min(SKIPPED_BYTES - length, bytes.length - at)
+          length += skipped
+          at += skipped
+          continue
+        }
+        const { taken, cut } = scanWindow(bytes.subarray(at, at + MAX_SCAN_BYTES))
+        length = cut ? 0 : length + taken
+        at += taken
+        if (cut) return { taken: at, cut }
+      }
+      return { taken: at, cut: false }
+    },
+    restart: () => {
+      length = 0
+    },
+  }
+}
+
+interface GearExports {
+  readonly memory: { readonly buffer: ArrayBuffer }
+  /** See gear.wat. */
+  scan(this: void, from: number, to: number, length: number): number
+}
+
+// The part of the platform's WebAssembly that is used: it is declared only for browsers.
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object) => { readonly exports: unknown }
+}
+
+const gearModule = new WebAssembly.Module(Buffer.from(GEAR_WASM, 'base64'))
+
+const instantiate = (): GearExports => {
+  const exports = new WebAssembly.Instance(gearModule).exports as GearExports
+  new BigUint64Array(exports.memory.buffer, 0, 256).set(gearTable())
+  return exports
+}
