@@ -18,7 +18,12 @@ export interface BlobStore {
   open(sha256: Sha256): Promise<BlobHandle | undefined>
   /** Stores a blob of one chunk. Durable when it resolves. */
   putBlob(bytes: VerifiedBytes): Promise<void>
-  /** The partial of one chunk list, made on first use; all callers share one. Close it when done with it. */
+  /** Makes a blob of one chunk out of a chunk that another blob here holds. True when the blob is here now. */
+  adoptBlob(sha256: Sha256): Promise<boolean>
+  /**
+   * The partial of one chunk list, made on first use; all callers share one. Close it when done with it.
+   * @throws MeshError `bad-bytes` for a list whose whole turned out not to be what it said, `no-space`
+   */
   openPartial(plan: PartialPlan): Promise<PartialBlob>
   /** Begins, or after a crash takes up again, the staging of bytes from outside. */
   ingest(plan: IngestPlan): Promise<Ingest>
@@ -83,7 +88,8 @@ export interface Ingest {
   /**
    * Waits for the pass over the whole (cuts, chunk digests, sha256, git oid), checks it, stores the chunk list's blocks
    * and gives the blob its name.
-   * @throws MeshError `bad-bytes` when it is not what was expected: the staging is thrown away
+   * @throws MeshError `bad-bytes` when it is not what was expected: the staging is thrown away; `bad-input` when bytes
+   * are still missing
    */
   finish(signal: AbortSignal): Promise<IngestedBlob>
   /** Leaves the staging as it is, to be taken up later. */
