@@ -61,6 +61,10 @@ export const decodeValue = (bytes: Uint8Array): unknown => {
 
 export const encodeValue = (value: unknown): Uint8Array => dagCbor.encode(value)
 
+/** The value without its undefined fields: DAG-CBOR has none, absent is absent. */
+export const defined = <T extends object>(value: T): Partial<T> =>
+  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<T>
+
 /** A CID as a DAG-CBOR link, for values given to `encodeBlock`. */
 export const link = (cid: Cid): unknown => CID.parse(cid)
 

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
-import { type Block, type Cid, decodeValue, encodeBlock, link } from './block.ts'
-import type { GitOid } from './digest.ts'
+import { type Block, type Cid, decodeValue, defined, encodeBlock, encodeValue, link } from './block.ts'
+import { type GitOid, isGitOid } from './digest.ts'
+import { type CommitInfo, commitSchema } from './entry.ts'
 import { MeshError } from './errors.ts'
-import { CATALOG_SHARDS } from './limits.ts'
-import type { CommitInfo } from './manifest.ts'
+import { CATALOG_SHARDS, MAX_BLOCK_BYTES, MAX_HISTORY_COMMITS } from './limits.ts'
+import { comparePaths } from './paths.ts'
 import { type RepoRef, isRefName, repoKey } from './repo.ts'
-import { dateSchema, gitOidSchema, linkSchema, parseAs, repoSchema } from './schema.ts'
+import { dateSchema, gitOidSchema, linkSchema, namedBy, parseAs, repoSchema, requireDecodable } from './schema.ts'
 
 /** Everyone in the mesh may read it. Other audiences come with the access work. */
 export const MESH_AUDIENCE = 'mesh'
+
+/** More than what a history's block holds around its commits. */
+const HISTORY_FRAME_BYTES = 64
 
 /** What is signed and announced for a catalog. */
 export interface CatalogHead {
@@ -68,9 +72,9 @@ const shardSchema = z.looseObject({
   repos: z.array(
     z.looseObject({
       repo: repoSchema,
-      refs: z.record(refNameSchema, z.looseObject({ revision: gitOidSchema, manifest: linkSchema, since: dateSchema })),
-      revisions: z.record(z.string().regex(/^[0-9a-f]{40}$/), linkSchema),
-      history: z.record(refNameSchema, linkSchema).optional(),
+      refs: namedBy(refNameSchema, z.looseObject({ revision: gitOidSchema, manifest: linkSchema, since: dateSchema })),
+      revisions: namedBy(z.string().refine(isGitOid, 'not a revision'), linkSchema),
+      history: namedBy(refNameSchema, linkSchema).optional(),
       defaultBranch: refNameSchema.optional(),
       aliases: z.array(z.string().max(200)).max(64).optional(),
       removed: z.boolean().optional(),
@@ -80,35 +84,37 @@ const shardSchema = z.looseObject({
 })
 const historySchema = z.looseObject({
   v: z.literal(1),
-  commits: z
-    .array(
-      z.looseObject({
-        id: gitOidSchema,
-        title: z.string().max(10_000),
-        message: z.string().max(100_000).optional(),
-        date: dateSchema,
-        authors: z
-          .array(z.looseObject({ user: z.string().max(1000) }))
-          .max(100)
-          .optional(),
-      }),
-    )
-    .max(10_000),
+  commits: z.array(commitSchema).max(MAX_HISTORY_COMMITS),
 })
 
 /** Which of the 64 shards holds a repo: the first byte of the sha256 of its key, modulo 64. */
 export const shardOf = (repo: RepoRef): number =>
   createHash('sha256').update(repoKey(repo)).digest()[0]! % CATALOG_SHARDS
 
-export const encodeShard = (repos: readonly CatalogRepo[]): Block =>
-  encodeBlock({ v: 1, repos: repos.toSorted((a, b) => (repoKey(a.repo) < repoKey(b.repo) ? -1 : 1)).map(plainRepo) })
+/**
+ * The block of one shard; repos are sorted here.
+ * @throws MeshError `bad-input` for repos of several shards, one that stands twice, or over 1 MiB
+ */
+export const encodeShard = (repos: readonly CatalogRepo[]): Block => {
+  const sorted = repos.toSorted((a, b) => comparePaths(repoKey(a.repo), repoKey(b.repo)))
+  const block = encodeBlock({ v: 1, repos: sorted.map(plainRepo) })
+  const first = repos[0]
+  if (first !== undefined) requireDecodable(() => decodeShard(shardOf(first.repo), block.bytes))
+  return block
+}
 
-/** @throws MeshError `bad-bytes`, also for a repo that belongs to another shard */
+/**
+ * Repos of one shard, in order of their keys. Records come without a prototype: look names up freely.
+ * @throws MeshError `bad-bytes`, also for a repo that belongs to another shard or stands twice
+ */
 export const decodeShard = (index: number, bytes: Uint8Array): readonly CatalogRepo[] => {
   const { repos } = parseAs('catalog shard', shardSchema, decodeValue(bytes))
+  const keys = repos.map(({ repo }) => repoKey(repo))
   if (repos.some(({ repo }) => shardOf(repo) !== index))
     throw new MeshError('bad-bytes', 'not a valid catalog shard: a repo of another shard')
-  return repos as CatalogRepo[]
+  if (keys.some((key, place) => place > 0 && comparePaths(keys[place - 1] ?? '', key) >= 0))
+    throw new MeshError('bad-bytes', 'not a valid catalog shard: a repo stands twice or out of order')
+  return repos
 }
 
 export const encodeCatalogRoot = (root: CatalogRoot): Block =>
@@ -123,20 +129,30 @@ export const headValue = (head: CatalogHead): unknown => ({ ...head, root: link(
 /** @throws MeshError `bad-bytes` */
 export const decodeHead = (bytes: Uint8Array): CatalogHead => parseAs('catalog head', headSchema, decodeValue(bytes))
 
-export const encodeHistory = (commits: readonly CommitInfo[]): Block =>
-  encodeBlock({
-    v: 1,
-    commits: commits.map((commit) =>
-      Object.fromEntries(Object.entries(commit).filter(([, field]) => field !== undefined)),
-    ),
-  })
+/**
+ * The block with a branch's commits, newest first: as many of the newest as fit, at most 10 000.
+ * @throws MeshError `bad-input` for a commit that is not of the format
+ */
+export const encodeHistory = (commits: readonly CommitInfo[]): Block => {
+  const kept: unknown[] = []
+  let room = MAX_BLOCK_BYTES - HISTORY_FRAME_BYTES
+  for (const commit of commits.slice(0, MAX_HISTORY_COMMITS)) {
+    const plain = defined(commit)
+    room -= encodeValue(plain).length
+    if (room < 0) break
+    kept.push(plain)
+  }
+  const block = encodeBlock({ v: 1, commits: kept })
+  requireDecodable(() => decodeHistory(block.bytes))
+  return block
+}
 
 /** Commits, newest first. @throws MeshError `bad-bytes` */
 export const decodeHistory = (bytes: Uint8Array): readonly CommitInfo[] =>
-  parseAs('history', historySchema, decodeValue(bytes)).commits as CommitInfo[]
+  parseAs('history', historySchema, decodeValue(bytes)).commits
 
 const plainRepo = (repo: CatalogRepo): unknown => ({
-  ...Object.fromEntries(Object.entries(repo).filter(([, field]) => field !== undefined)),
+  ...defined(repo),
   refs: mapValues(repo.refs, (ref) => ({ ...ref, manifest: link(ref.manifest) })),
   revisions: mapValues(repo.revisions, (cid) => link(cid)),
   ...(repo.history === undefined ? {} : { history: mapValues(repo.history, (cid) => link(cid)) }),

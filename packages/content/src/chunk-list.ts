@@ -113,5 +113,7 @@ const encodePage = (chunks: readonly Chunk[]): Block => {
 
 const unpackLengths = (packed: Uint8Array): Uint32Array => {
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength)
-  return Uint32Array.from({ length: packed.length / 4 }, (_, index) => view.getUint32(index * 4, true))
+  const lengths = new Uint32Array(packed.length / 4)
+  for (let index = 0; index < lengths.length; index += 1) lengths[index] = view.getUint32(index * 4, true)
+  return lengths
 }

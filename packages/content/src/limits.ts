@@ -20,3 +20,7 @@ export const MAX_PATH_BYTES = 4096
 export const MAX_MANIFEST_ENTRIES = 500_000
 /** Largest file: 16 TiB, what ext4 takes. Keeps every offset a safe integer. */
 export const MAX_FILE_BYTES = 16 * 1024 ** 4
+/** Pages of a manifest: twice what full ones would need, since pages of long entries hold fewer. */
+export const MAX_MANIFEST_PAGES = 2 * Math.ceil(MAX_MANIFEST_ENTRIES / ENTRIES_PER_PAGE)
+/** Commits of a branch that are passed on: at about 100 bytes each what one block holds. */
+export const MAX_HISTORY_COMMITS = 10_000

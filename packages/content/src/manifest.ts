@@ -1,43 +1,12 @@
 import { z } from 'zod'
-import { type Block, type Cid, decodeValue, encodeBlock, link } from './block.ts'
-import type { GitOid, Sha256 } from './digest.ts'
+import { type Block, type Cid, decodeValue, defined, encodeBlock, encodeValue, link } from './block.ts'
+import type { GitOid } from './digest.ts'
+import { type CommitInfo, type Entry, commitSchema, isFile, readEntry } from './entry.ts'
 import { MeshError } from './errors.ts'
-import { ENTRIES_PER_PAGE, MAX_MANIFEST_ENTRIES } from './limits.ts'
-import { asRepoPath, comparePaths, isRepoPath } from './paths.ts'
+import { ENTRIES_PER_PAGE, MAX_BLOCK_BYTES, MAX_MANIFEST_PAGES } from './limits.ts'
+import { comparePaths } from './paths.ts'
 import type { RepoRef } from './repo.ts'
-import { dateSchema, gitOidSchema, linkSchema, parseAs, repoSchema, sha256Schema, sizeSchema } from './schema.ts'
-
-/** What git and the Hub say of the commit that last touched an entry, or of a revision itself. Dates end in `Z`. */
-export interface CommitInfo {
-  readonly id: GitOid
-  readonly title: string
-  readonly message?: string | undefined
-  readonly date: string
-  readonly authors?: readonly { readonly user: string }[] | undefined
-}
-
-export interface FileEntry {
-  readonly path: string
-  /** Bytes of the file itself, also for LFS files. */
-  readonly size: number
-  /** The Hub's git oid: of the content, or of the pointer for an LFS file. */
-  readonly oid: GitOid
-  readonly lfs?: { readonly oid: Sha256; readonly size: number; readonly pointerSize: number } | undefined
-  readonly sha256: Sha256
-  /** The blob's chunk list; absent when the blob is one chunk or empty. */
-  readonly list?: Cid | undefined
-  readonly lastCommit?: CommitInfo | undefined
-}
-
-export interface DirectoryEntry {
-  readonly path: string
-  readonly oid: GitOid
-  readonly lastCommit?: CommitInfo | undefined
-}
-
-export type Entry = FileEntry | DirectoryEntry
-
-export const isFile = (entry: Entry): entry is FileEntry => 'size' in entry
+import { dateSchema, gitOidSchema, jsonSchema, linkSchema, parseAs, repoSchema, requireDecodable } from './schema.ts'
 
 /** One repo at one commit, as its publisher signed it. */
 export interface Manifest {
@@ -51,7 +20,7 @@ export interface Manifest {
   /** The Hub's own answer for the revision (card data, tags, gated flag …) without `siblings`, which the entries give. */
   readonly info: Readonly<Record<string, unknown>>
   readonly commit: CommitInfo
-  /** Pages of 1 024 entries in path order. */
+  /** Pages of up to 1 024 entries, in path order. */
   readonly entries: readonly Cid[]
 }
 
@@ -59,42 +28,9 @@ export interface ManifestDraft extends Omit<Manifest, 'v' | 'entries'> {
   readonly entries: readonly Entry[]
 }
 
-const commitSchema = z.looseObject({
-  id: gitOidSchema,
-  title: z.string().max(10_000),
-  message: z.string().max(100_000).optional(),
-  date: dateSchema,
-  authors: z
-    .array(z.looseObject({ user: z.string().max(1000) }))
-    .max(100)
-    .optional(),
-})
-
-const pathSchema = z.string().refine(isRepoPath, 'not a path inside a repo')
-
-const fileSchema = z.looseObject({
-  path: pathSchema,
-  size: sizeSchema,
-  oid: gitOidSchema,
-  lfs: z.looseObject({ oid: sha256Schema, size: sizeSchema, pointerSize: sizeSchema }).optional(),
-  sha256: sha256Schema,
-  list: linkSchema.optional(),
-  lastCommit: commitSchema.optional(),
-})
-
-const directorySchema = z.looseObject({
-  path: pathSchema,
-  size: z.undefined().optional(),
-  oid: gitOidSchema,
-  lastCommit: commitSchema.optional(),
-})
-
 const pageSchema = z.looseObject({
   v: z.literal(1),
-  entries: z
-    .array(z.union([fileSchema, directorySchema]))
-    .min(1)
-    .max(ENTRIES_PER_PAGE),
+  entries: z.array(z.unknown()).min(1).max(ENTRIES_PER_PAGE),
 })
 
 const manifestSchema = z.looseObject({
@@ -104,39 +40,30 @@ const manifestSchema = z.looseObject({
   parent: gitOidSchema.optional(),
   createdAt: dateSchema,
   upstream: z.string().max(2048),
-  info: z.record(z.string(), z.unknown()),
+  info: z.record(z.string(), jsonSchema),
   commit: commitSchema,
-  entries: z.array(linkSchema).max(Math.ceil(MAX_MANIFEST_ENTRIES / ENTRIES_PER_PAGE)),
+  entries: z.array(linkSchema).max(MAX_MANIFEST_PAGES),
 })
 
 /**
  * Builds the blocks of a manifest; entries are sorted here.
- * @throws MeshError `bad-input` for a bad or doubled path, or an LFS file whose sha256 is not its oid
+ * @throws MeshError `bad-input` for anything that the decoders would refuse: a bad or doubled path, an LFS file whose sha256 is
+ *   not its oid, a file over 1 MiB without a chunk list, over 1 MiB of `info` …
  */
 export const encodeManifest = (draft: ManifestDraft): { root: Block; pages: Block[] } => {
-  const entries = draft.entries.toSorted((a, b) => comparePaths(a.path, b.path))
-  for (const [index, entry] of entries.entries()) {
-    asRepoPath(entry.path)
-    if (entries[index - 1]?.path === entry.path)
-      throw new MeshError('bad-input', `${entry.path} stands twice in one revision`)
-    if (isFile(entry) && entry.lfs !== undefined && entry.lfs.oid !== entry.sha256) {
-      throw new MeshError('bad-input', `${entry.path}: its sha256 is not its LFS oid`)
-    }
-  }
-  const pages: Block[] = []
-  for (let at = 0; at < entries.length; at += ENTRIES_PER_PAGE) {
-    pages.push(encodeBlock({ v: 1, entries: entries.slice(at, at + ENTRIES_PER_PAGE).map(plainEntry) }))
-  }
-  const { entries: _, ...head } = draft
-  return {
-    root: encodeBlock({
-      v: 1,
-      ...defined(head),
-      commit: defined(draft.commit),
-      entries: pages.map((page) => link(page.cid)),
-    }),
-    pages,
-  }
+  const { entries, ...head } = draft
+  const pages = encodePages(entries.toSorted((a, b) => comparePaths(a.path, b.path)))
+  const root = encodeBlock({
+    v: 1,
+    ...defined(head),
+    commit: defined(draft.commit),
+    entries: pages.map((page) => link(page.cid)),
+  })
+  requireDecodable(() => {
+    decodeManifest(root.bytes)
+    decodeManifestEntries(pages.map((page) => page.bytes))
+  })
+  return { root, pages }
 }
 
 /** @throws MeshError `bad-bytes` */
@@ -144,28 +71,45 @@ export const decodeManifest = (bytes: Uint8Array): Manifest => parseAs('manifest
 
 /** Entries of one page, in path order. @throws MeshError `bad-bytes` also when they are not in order */
 export const decodeManifestPage = (bytes: Uint8Array): readonly Entry[] => {
-  const { entries } = parseAs('manifest page', pageSchema, decodeValue(bytes))
-  for (let index = 1; index < entries.length; index += 1) {
-    if (comparePaths(entries[index - 1]!.path, entries[index]!.path) >= 0) {
-      throw new MeshError('bad-bytes', 'not a valid manifest page: paths out of order')
-    }
-  }
-  return entries as Entry[]
+  const entries = parseAs('manifest page', pageSchema, decodeValue(bytes)).entries.map(readEntry)
+  requireOrder(entries)
+  return entries
 }
 
 /**
- * The files of a manifest that are one chunk each, in path order: their index is their place in the manifest's own chunk
- * set. A blob that stands under several paths has the place of the first.
+ * All entries of a manifest, from all of its pages in order.
+ * @throws MeshError `bad-bytes` also when a path stands twice, or out of order, across pages
  */
-export const singleChunkFiles = (entries: Iterable<Entry>): FileEntry[] => {
-  const seen = new Set<Sha256>()
-  const singles: FileEntry[] = []
-  for (const entry of entries) {
-    if (!isFile(entry) || entry.list !== undefined || entry.size === 0 || seen.has(entry.sha256)) continue
-    seen.add(entry.sha256)
-    singles.push(entry)
+export const decodeManifestEntries = (pages: readonly Uint8Array[]): readonly Entry[] => {
+  const entries = pages.flatMap(decodeManifestPage)
+  requireOrder(entries)
+  return entries
+}
+
+/**
+ * Pages of 1 024 entries; those that would be over 1 MiB so (long paths, long commit messages) are halved until they are not.
+ */
+const encodePages = (entries: readonly Entry[]): Block[] => {
+  const pages: Block[] = []
+  for (let at = 0; at < entries.length; at += ENTRIES_PER_PAGE) {
+    pages.push(...encodePage(entries.slice(at, at + ENTRIES_PER_PAGE).map(plainEntry)))
   }
-  return singles
+  return pages
+}
+
+const encodePage = (entries: readonly unknown[]): Block[] => {
+  const page = { v: 1, entries }
+  if (entries.length === 1 || encodeValue(page).length <= MAX_BLOCK_BYTES) return [encodeBlock(page)]
+  const half = Math.ceil(entries.length / 2)
+  return [...encodePage(entries.slice(0, half)), ...encodePage(entries.slice(half))]
+}
+
+const requireOrder = (entries: readonly Entry[]): void => {
+  for (const [index, entry] of entries.entries()) {
+    const before = entries[index - 1]
+    if (before !== undefined && comparePaths(before.path, entry.path) >= 0)
+      throw new MeshError('bad-bytes', `not a valid manifest page: ${entry.path} stands twice or out of order`)
+  }
 }
 
 const plainEntry = (entry: Entry): unknown => ({
@@ -173,7 +117,3 @@ const plainEntry = (entry: Entry): unknown => ({
   ...(isFile(entry) && entry.list !== undefined ? { list: link(entry.list) } : {}),
   ...(entry.lastCommit === undefined ? {} : { lastCommit: defined(entry.lastCommit) }),
 })
-
-// DAG-CBOR has no undefined: absent is absent.
-const defined = <T extends object>(value: T): Partial<T> =>
-  Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as Partial<T>

@@ -15,6 +15,15 @@ export const isRepoPath = (path: string): boolean =>
     .split('/')
     .every((segment) => segment !== '' && segment !== '.' && segment !== '..' && Buffer.byteLength(segment) <= 255)
 
+/**
+ * Paths that a file system which ignores case (macOS, Windows) cannot hold side by side: worth a warning, not a refusal.
+ * @returns groups of two or more
+ */
+export const clashingPaths = (paths: Iterable<string>): string[][] => {
+  const groups = Map.groupBy(new Set(paths), (path) => path.normalize('NFC').toLowerCase())
+  return [...groups.values()].filter((group) => group.length > 1)
+}
+
 /** @throws MeshError `bad-input` */
 export const asRepoPath = (path: string): string => {
   if (!isRepoPath(path))
@@ -22,5 +31,13 @@ export const asRepoPath = (path: string): string => {
   return path
 }
 
-/** Git's order of names, byte by byte: the order of a manifest's entries. */
-export const comparePaths = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b))
+/** Git's order of names, by their UTF-8 bytes: the order of a manifest's entries. */
+export const comparePaths = (a: string, b: string): number => {
+  let at = 0
+  while (at < a.length && a.charCodeAt(at) === b.charCodeAt(at)) at += 1
+  if (at === a.length || at === b.length) return a.length - b.length
+  return utf8Rank(a.charCodeAt(at)) - utf8Rank(b.charCodeAt(at))
+}
+
+// UTF-16 has surrogates (for all from U+10000 on) below U+E000 to U+FFFF, UTF-8 has them above.
+const utf8Rank = (unit: number): number => (unit >= 0xd800 && unit < 0xe000 ? unit + 0x10000 : unit)

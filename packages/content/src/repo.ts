@@ -52,11 +52,13 @@ export const repoKey = (repo: RepoRef): string => `${repo.type}:${repo.id}`
 export const repoPlural = (type: RepoType): string => `${type}s`
 
 /**
- * Git's rules for a ref name (git-check-ref-format), which also keep it out of trouble in URLs and paths.
+ * Git's rules for a ref name (git-check-ref-format), which also keep it out of trouble in URLs and paths. And never
+ * `__proto__`: refs are the keys of records.
  */
 export const isRefName = (name: string): boolean =>
   name.length > 0 &&
   name.length <= 255 &&
+  name !== '__proto__' &&
   // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
   !/[\u0000-\u0020\u007f~^:?*[\\]|\.\.|@\{|\/\/|^\/|\/$|\.$|^@$/.test(name) &&
   name.split('/').every((part) => part !== '' && !part.startsWith('.') && !part.endsWith('.lock'))

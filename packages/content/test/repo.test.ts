@@ -3,7 +3,7 @@ import { isRefName, isRepoId, isRepoPath, parseRepoSpec } from '../src/index.ts'
 
 describe('repo names', () => {
   it.each(['gpt2', 'lj1995/GPT-SoVITS', 'a/b.c_d-e', '_a/b'])('takes %s', (id) => expect(isRepoId(id)).toBe(true))
-  it.each(['', 'a/b/c', '../x', 'a--b', 'a..b', '-a', 'a/.b', 'a/b.git', 'ä/b', 'a b', `${'x'.repeat(97)}`])(
+  it.each(['', 'a/b/c', '../x', 'a--b', 'a..b', '-a', 'a/.b', 'a/b.git', 'ä/b', 'a b', 'x'.repeat(97)])(
     'refuses %j',
     (id) => expect(isRepoId(id)).toBe(false),
   )

@@ -1,6 +1,7 @@
 import type { Cid } from '../block.ts'
 import type { CatalogRepo } from '../catalog.ts'
-import type { CommitInfo, Entry, FileEntry, Manifest } from '../manifest.ts'
+import type { CommitInfo, Entry, FileEntry } from '../entry.ts'
+import type { Manifest } from '../manifest.ts'
 import type { ByteRange } from '../ranges.ts'
 import type { RepoRef, RepoType } from '../repo.ts'
 import type { RepoStatus, TransferStatus } from '../status.ts'
