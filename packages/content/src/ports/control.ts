@@ -58,4 +58,6 @@ export interface TaskResult {
   bytes: number
   /** Folder that files were placed in. */
   to?: string | undefined
+  /** Files there that had other content before. */
+  replaced?: number | undefined
 }
