@@ -1,1 +1,7 @@
 export * from './memory/store.ts'
+export * from './suites/blob-store.ts'
+export * from './suites/block-store.ts'
+export * from './suites/catalog-store.ts'
+export * from './suites/chunk-shelf.ts'
+export * from './suites/samples.ts'
+export type { OpenStore } from './suites/store-under-test.ts'
