@@ -1,0 +1,106 @@
+import { isMeshError, parseRepoSpec } from '@hubmesh/content'
+import { z } from 'zod'
+import { parseDuration, parseHostPort, parseSize } from './units.ts'
+
+/** Text that a parser takes; the parser's own words say what is wrong with it. */
+const parsedBy = (parse: (text: string) => unknown, description: string) =>
+  z
+    .string()
+    .max(1000)
+    .superRefine((text, context) => {
+      try {
+        parse(text)
+      } catch (error) {
+        const hint = isMeshError(error) && error.hint !== undefined ? ` (${error.hint})` : ''
+        context.addIssue(`${error instanceof Error ? error.message : 'not valid'}${hint}`)
+      }
+    })
+    .describe(description)
+
+const multiaddr = z
+  .string()
+  .max(255)
+  .regex(/^(?:\/[\w.:%+-]+){2,}$/, 'not a multiaddr (for example /ip4/0.0.0.0/tcp/8643)')
+const joinAddress = multiaddr.regex(/\/p2p\/\w+$/, 'an address to join ends in /p2p/<peer id>')
+const httpUrl = z.url({ protocol: /^https?$/, error: 'not an http or https URL' }).max(1000)
+const hostname = z
+  .string()
+  .max(253)
+  .regex(/^[\w.:[\]-]+$/, 'not a host name')
+
+export const SITE_PATTERN = /^[\w.-]{1,64}$/
+
+/** hubmesh.yaml. Unknown keys are refused: a typo must not be taken for a default. */
+export const configSchema = z
+  .strictObject({
+    site: z
+      .string()
+      .regex(SITE_PATTERN, 'a site is 1 to 64 letters, digits, dots, dashes')
+      .optional()
+      .describe('The place this node stands in: nodes of one site share a fast network. Default: a site of its own.'),
+    seed: z.boolean().default(false).describe('May talk to the upstream Hub and publish.'),
+    upstream: z
+      .strictObject({
+        url: httpUrl.default('https://huggingface.co').describe('The Hub, or anything that speaks its HTTP API.'),
+        tokenFile: z
+          .string()
+          .min(1)
+          .max(4096)
+          .optional()
+          .describe('File with the upstream token, readable by its owner.'),
+        poll: parsedBy(parseDuration, 'How often to look for new commits: 30s, 5m, 2h.').default('1m'),
+      })
+      .prefault({}),
+    mirror: z
+      .array(parsedBy(parseRepoSpec, '[model:|dataset:|space:]ID[@REF]'))
+      .max(10_000)
+      .default([])
+      .describe('Repos that a seed mirrors.'),
+    gateway: z
+      .strictObject({
+        listen: parsedBy(parseHostPort, 'HOST:PORT; port 0 means any free port.').default('127.0.0.1:8642'),
+        hosts: z.array(hostname).max(100).default([]).describe('Names that a request may use for this gateway.'),
+        origins: z.array(httpUrl).max(100).default([]).describe('Web origins whose pages may read from it (CORS).'),
+      })
+      .prefault({}),
+    mesh: z
+      .strictObject({
+        listen: z.array(multiaddr).min(1).max(16).default(['/ip4/0.0.0.0/tcp/8643']),
+        announce: z
+          .array(multiaddr)
+          .max(16)
+          .default([])
+          .describe('Addresses to tell others, behind a port forwarding.'),
+        join: z.array(joinAddress).max(64).default([]).describe('Nodes to dial at start.'),
+        mdns: z.boolean().default(true).describe('Look for nodes of the same mesh in the local network.'),
+      })
+      .prefault({}),
+    trust: z
+      .array(
+        z.strictObject({
+          publishers: z.array(z.string().max(64)).min(1).max(64).describe('Peer ids.'),
+          threshold: z.number().int().min(1).default(1).describe('How many of them must have signed.'),
+          repos: z
+            .array(z.string().min(1).max(200))
+            .min(1)
+            .default(['**'])
+            .describe('Globs over owner/name or type:owner/name.'),
+        }),
+      )
+      .max(1000)
+      .default([])
+      .describe('Whose signatures count, for which repos: the first rule that matches decides.'),
+    store: z.strictObject({ quota: parsedBy(parseSize, 'Most bytes to hold: 500GB, 1.5TiB.').optional() }).prefault({}),
+    follow: z
+      .enum(['complete', 'eager', 'manual'])
+      .default('complete')
+      .describe('When a ref moves here: when what is held of it is complete, at once, or never by itself.'),
+  })
+  .describe('Configuration of a hubmesh node')
+
+/** The configuration as it is written: every field optional. */
+export type ConfigInput = z.input<typeof configSchema>
+export type ConfigValues = z.output<typeof configSchema>
+
+/** The JSON Schema of hubmesh.yaml, for editors. */
+export const configJsonSchema = (): object => z.toJSONSchema(configSchema, { io: 'input' })

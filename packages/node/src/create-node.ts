@@ -1,0 +1,167 @@
+import { join } from 'node:path'
+import { type Control, type Log, MeshError, type NodeId, createMeter, parseRepoSpec } from '@hubmesh/content'
+import { createControlServer, createGateway } from '@hubmesh/gateway'
+import { createMesh } from '@hubmesh/mesh'
+import { createLibrary } from '@hubmesh/mirror'
+import { createOrigin } from '@hubmesh/origin'
+import { openStore } from '@hubmesh/store'
+import { type TrustPolicy, createPolicy, createSigner, encodeTicket, loadIdentity, peerIdOf } from '@hubmesh/trust'
+import type { NodeConfig } from './config.ts'
+import { createControl } from './control.ts'
+import { controlSocketPath, prepareHome } from './home.ts'
+import { type Membership, findMembership } from './membership.ts'
+import { type RunInfo, refuseSecondNode, removeRunFile, writeRunFile } from './run-file.ts'
+import { createStatus } from './status.ts'
+import { parseDuration, parseHostPort, parseSize } from './units.ts'
+import { readUpstreamToken } from './upstream-token.ts'
+
+/** A node that stands: its gateway answers, its control socket is open. */
+export interface HubmeshNode {
+  readonly control: Control
+  /** What run.json says. */
+  readonly run: RunInfo
+  /** Takes everything down in reverse order. A second call waits for the first. */
+  stop(): Promise<void>
+}
+
+/**
+ * Wires a node and starts it. It stands as soon as its own parts do: a mirror, a join or the upstream may fail meanwhile,
+ * and shows in the status. Where a part cannot start, what had started is taken down again.
+ * @throws MeshError `busy` for a port or home in use, `config`, `io`
+ */
+export const createNode = async (config: NodeConfig, { log }: { log: Log }): Promise<HubmeshNode> => {
+  await using parts = new AsyncDisposableStack()
+  const { home } = config
+  await prepareHome(home)
+  await refuseSecondNode(home)
+
+  const meter = createMeter()
+  const identity = await loadIdentity(join(home, 'identity.key'))
+  const signer = createSigner(identity)
+  const policy = createPolicy(withOwnPublisher(config.trust, signer.publisher))
+  const membership = await findMembership(home, config.mesh.join)
+  const site = config.site ?? peerIdOf(identity).slice(-8)
+  const role = config.seed ? 'seed' : 'peer'
+
+  const quota = config.store.quota === undefined ? {} : { quota: parseSize(config.store.quota) }
+  const store = await openStore({ home, ...quota, log: log.room('store'), meter })
+  parts.defer(() => store.close())
+  const { blobs, blocks, catalogs, shelf } = store
+
+  const mesh = await createMesh(
+    { privateKey: identity, blocks, shelf, catalogs, log: log.room('mesh'), meter },
+    {
+      networkKeys: [membership.networkKey],
+      listen: config.mesh.listen,
+      announce: config.mesh.announce,
+      bootstrap: membership.bootstrap,
+      site,
+      role,
+      mdns: config.mesh.mdns,
+      dataDir: join(home, 'mesh'),
+    },
+  )
+  parts.defer(() => mesh.stop())
+
+  const origin = config.seed
+    ? createOrigin(
+        { blobs, blocks, catalogs, swarm: mesh, signer, log: log.room('origin'), meter },
+        {
+          upstream: config.upstream.url,
+          token: await readUpstreamToken(config.upstream.tokenFile),
+          pollSeconds: parseDuration(config.upstream.poll),
+        },
+      )
+    : undefined
+  if (origin === undefined && config.mirror.length > 0)
+    throw new MeshError('usage', 'only a seed mirrors', { hint: 'add --seed, or `seed: true` in hubmesh.yaml' })
+
+  const library = createLibrary(
+    { blobs, blocks, catalogs, swarm: mesh, source: mesh, log: log.room('mirror'), meter },
+    { policy, follow: config.follow, publisherId: signer.publisher },
+  )
+
+  const status = createStatus(
+    { swarm: mesh, library, blobs, catalogs, meter, origin },
+    { publisherId: signer.publisher, site, bootstrap: membership.bootstrap, joinProblem: membership.problem },
+  )
+  const gateway = createGateway(
+    { library, status, log: log.room('gateway'), meter },
+    { ...parseHostPort(config.gateway.listen), hosts: config.gateway.hosts, origins: config.gateway.origins },
+  )
+
+  // The gateway first: a port in use is the likeliest fault, and known at once.
+  parts.defer(() => gateway.stop())
+  const { url } = await gateway.start()
+  await mesh.start()
+  parts.defer(() => library.stop())
+  await library.start()
+  if (origin !== undefined) {
+    parts.defer(() => origin.stop())
+    for (const spec of config.mirror) origin.mirror(parseRepoSpec(spec))
+    await origin.start()
+  }
+
+  const id = (): NodeId => ({
+    peerId: mesh.peerId,
+    publisherId: signer.publisher,
+    site,
+    role,
+    addresses: mesh.addresses(),
+    gateway: url,
+  })
+  const ticket = (): string => {
+    const publishers = [...(origin === undefined ? [] : [signer.publisher]), ...trustedForAll(config.trust)]
+    return invite({ membership, addresses: mesh.addresses(), publishers, site })
+  }
+  const control = createControl({ library, blobs, origin, id, status, ticket })
+  const path = await controlSocketPath(home)
+  const server = createControlServer({ control, log: log.room('control') }, { path })
+  parts.defer(() => server.stop())
+  await server.start()
+
+  const run = { pid: process.pid, gateway: url, peerId: mesh.peerId, addresses: mesh.addresses(), control: path }
+  await writeRunFile(home, run)
+  parts.defer(() => removeRunFile(home))
+
+  const running = parts.move()
+  let stopped: Promise<void> | undefined
+  return { control, run, stop: () => (stopped ??= running.disposeAsync()) }
+}
+
+/** A node trusts its own publisher: after the others where one signature is enough, and for what no rule speaks of. */
+const withOwnPublisher = (rules: NodeConfig['trust'], own: string): TrustPolicy['rules'] => [
+  ...rules.map((rule) => (rule.threshold === 1 ? { ...rule, publishers: [...rule.publishers, own] } : rule)),
+  { publishers: [own], threshold: 1, repos: ['**'] },
+]
+
+/** A ticket makes its holder trust these for every repo: so only those whom this node trusts as much. */
+const trustedForAll = (rules: NodeConfig['trust']): string[] =>
+  rules
+    .filter(({ threshold, repos }) => threshold === 1 && repos.includes('**'))
+    .flatMap(({ publishers }) => publishers)
+
+const invite = (invitation: {
+  membership: Membership
+  addresses: readonly string[]
+  publishers: readonly string[]
+  site: string
+}): string => {
+  const { membership, addresses, publishers, site } = invitation
+  if (membership.problem !== undefined)
+    throw new MeshError('not-ready', 'this node is no member of a mesh yet', { hint: membership.problem })
+  if (addresses.length === 0) {
+    throw new MeshError('not-ready', 'this node knows no address at which others could reach it', {
+      hint: 'start it with --announce /ip4/ADDRESS/tcp/PORT',
+    })
+  }
+  return encodeTicket({
+    networkKey: membership.networkKey,
+    addresses: addresses.slice(0, MAX_TICKET_ENTRIES),
+    publishers: [...new Set(publishers)].slice(0, MAX_TICKET_ENTRIES),
+    site,
+  })
+}
+
+/** What a ticket holds at most, of addresses and of publishers. */
+const MAX_TICKET_ENTRIES = 16
