@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { type FileHandle, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 /** Configuration, keys and run files are small: more than this is some other file. */
@@ -37,6 +37,29 @@ export const readSmallFile = async (path: string): Promise<string | undefined> =
   if (!stats.isFile()) throw new Error(`${path} is not a file`)
   if (stats.size > MAX_SMALL_FILE_BYTES) throw new Error(`${path} is larger than 1 MiB`)
   return file.readFile('utf8')
+}
+
+/**
+ * Makes a folder and those above it. Node's own `recursive` never returns where the file system says ENOENT for a folder
+ * whose parent is there, as /proc does.
+ * @throws Error as `mkdir` does, ENOTDIR or EEXIST where there is something else in its place
+ */
+export const makeFolder = async (path: string, mode = 0o777): Promise<void> => {
+  if (await tryMakeFolder(path, mode)) return
+  const parent = dirname(path)
+  if (parent !== path) await makeFolder(parent, mode)
+  await mkdir(path, { mode })
+}
+
+/** @returns false when the folder above is missing */
+const tryMakeFolder = async (path: string, mode: number): Promise<boolean> => {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return false
+    if (!hasErrno(error, 'EEXIST') || !(await stat(path)).isDirectory()) throw error
+  }
+  return true
 }
 
 /** True for an error of the operating system with one of the codes. */

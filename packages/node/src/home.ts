@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
-import { access, chmod, lstat, mkdir, readdir } from 'node:fs/promises'
+import { access, chmod, lstat, readdir } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@hubmesh/content/errors'
-import { hasErrno } from './files.ts'
+import { hasErrno, makeFolder } from './files.ts'
 
 const PRIVATE_FOLDER = 0o700
 const OTHERS = 0o077
@@ -26,7 +26,7 @@ export const homeFolder = (flag?: string, env: NodeJS.ProcessEnv = process.env):
  */
 export const prepareHome = async (home: string): Promise<void> => {
   try {
-    await mkdir(home, { recursive: true, mode: PRIVATE_FOLDER })
+    await makeFolder(home, PRIVATE_FOLDER)
     const names = await readdir(home)
     if (names.length === 0 || names.includes('identity.key')) await closeToOthers(home)
     await access(home, constants.R_OK | constants.W_OK | constants.X_OK)
@@ -55,7 +55,7 @@ const runtimeFolder = async (env: NodeJS.ProcessEnv): Promise<string> => {
   const base = env['XDG_RUNTIME_DIR'] || tmpdir()
   const folder = join(base, `hubmesh-${userInfo().uid}`)
   try {
-    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
+    await makeFolder(folder, PRIVATE_FOLDER)
     const stats = await lstat(folder) // not stat: somebody may have left a link to a folder of theirs
     if (!stats.isDirectory() || stats.uid !== process.getuid?.()) throw new Error('it belongs to somebody else')
     await closeToOthers(folder)

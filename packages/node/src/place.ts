@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { type BlobHandle, type FileEntry, MeshError, type Sha256, asRepoPath } from '@hubmesh/content'
+import { createHash, randomBytes } from 'node:crypto'
 import { type Stats, constants, createReadStream } from 'node:fs'
 import { chmod, copyFile, link, lstat, mkdir, open, realpath, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream/promises'
-import { hasErrno } from './files.ts'
+import { type BlobHandle, type FileEntry, MeshError, type Sha256, asRepoPath } from '@hubmesh/content'
+import { hasErrno, makeFolder } from './files.ts'
 
 export interface PlaceOptions {
   /** Absolute folder; made when it is not there. */
@@ -110,7 +109,7 @@ const hardLink = async (source: string, draft: string): Promise<boolean> => {
 
 const prepareRoot = async (to: string): Promise<string> =>
   explaining(to, async () => {
-    await mkdir(to, { recursive: true })
+    await makeFolder(to)
     return realpath(to)
   })
 
