@@ -1,0 +1,46 @@
+import type { ServerResponse } from 'node:http'
+
+export type HeaderFields = Readonly<Record<string, string>>
+
+/** What a route answers. Sent by `respond`, for GET and HEAD alike. */
+export interface Answer {
+  readonly status: number
+  readonly headers: HeaderFields
+  /** Absent on HEAD of a file, where `Content-Length` stands in the headers all the same. */
+  readonly body?: string | Buffer | BodyStream
+}
+
+/** The bytes of a file, its first ones at hand. One of the two is called, once. */
+export interface BodyStream {
+  /** Writes all of it and ends the response; where it cannot, ends the connection short. Never rejects. */
+  send(response: ServerResponse): Promise<void>
+  discard(): Promise<void>
+}
+
+export const json = (value: unknown, headers: HeaderFields = {}, status = 200): Answer => ({
+  status,
+  headers: { 'Content-Type': 'application/json; charset=utf-8', ...headers },
+  body: JSON.stringify(value),
+})
+
+export const text = (value: string, headers: HeaderFields = {}, status = 200): Answer => ({
+  status,
+  headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers },
+  body: value,
+})
+
+/** Sends an answer over a response that nothing was written to. Never rejects. */
+export const respond = async (response: ServerResponse, answer: Answer): Promise<void> => {
+  const { status, headers, body } = answer
+  if (typeof body === 'object' && !Buffer.isBuffer(body)) {
+    if (response.destroyed) return body.discard()
+    response.writeHead(status, headers)
+    return body.send(response)
+  }
+  if (response.destroyed) return
+  const length = body === undefined ? 0 : Buffer.byteLength(body)
+  const bodiless = status === 204 || status === 304 || 'Content-Length' in headers
+  response.writeHead(status, bodiless ? headers : { ...headers, 'Content-Length': String(length) })
+  // Node itself leaves the body out of an answer to HEAD.
+  response.end(body)
+}

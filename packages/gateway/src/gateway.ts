@@ -1,0 +1,127 @@
+import type { Library, Log, Meter, NodeStatus } from '@hubmesh/content'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type Access, type Visitor, createAccess } from './access.ts'
+import { type Answer, type HeaderFields, respond } from './answer.ts'
+import { createBufferPool } from './body/buffer-pool.ts'
+import { failureAnswer, isOurFault } from './errors.ts'
+import { headerText } from './http/headers.ts'
+import { type Route, isOwnRoute, parseRoute, querySuffix } from './http/route.ts'
+import { answerRoute, isBytesRoute, refuseMethod } from './routes/index.ts'
+import type { GatewayRequest, Room } from './routes/request.ts'
+import { createServer, listen, stopServer } from './server.ts'
+
+export interface GatewayComponents {
+  readonly library: Library
+  readonly status: () => Promise<NodeStatus>
+  readonly log: Log
+  /** Taken for the metrics to come; nothing that the gateway does is counted yet. */
+  readonly meter?: Meter
+}
+
+export interface GatewayOptions {
+  /** Name or address to bind. */
+  readonly host: string
+  /** 0 for any free port. */
+  readonly port: number
+  /** Names beside loopback and the bound address that `Host` may have. @default [] */
+  readonly hosts?: readonly string[] | undefined
+  /** Origins whose pages may read, as `https://name:port`. @default [] */
+  readonly origins?: readonly string[] | undefined
+}
+
+export interface Gateway {
+  /** @throws MeshError `busy` when the port is taken, `config` when the address cannot be bound, `io` */
+  start(): Promise<{ url: string }>
+  /** Takes no more requests, lets those under way end for a moment, closes. Within 2 s. */
+  stop(): Promise<void>
+}
+
+/** A gateway as Hub clients expect the Hub, over what the library has. Once stopped it is not started again. */
+export const createGateway = (components: GatewayComponents, options: GatewayOptions): Gateway => {
+  const { library, status, log } = components
+  const room: Room = { library, status, log, pool: createBufferPool() }
+  const access = createAccess({ host: options.host, hosts: options.hosts ?? [], origins: options.origins ?? [] })
+  const underWay = new Set<AbortController>()
+  const app = createServer(log)
+
+  app.addHook('onRequest', async (request, reply) => {
+    request.meshRoute = parseRoute(request.originalUrl)
+    const visitor = visitorOf(request)
+    const answer = access.judge(visitor) ?? refuseMethod(request.method, request.meshRoute)
+    if (answer !== undefined) await send(reply, withCommon(answer, visitor, access))
+  })
+  app.all('/', async (request, reply) => {
+    const visitor = visitorOf(request)
+    const leaving = new AbortController()
+    underWay.add(leaving)
+    reply.raw.once('close', () => {
+      underWay.delete(leaving)
+      leaving.abort(new Error('the client has left'))
+    })
+    const answer = await answerSafely(room, request, leaving.signal)
+    await send(reply, withCommon(answer, visitor, access))
+  })
+  const abortAll = (): void => {
+    for (const controller of underWay) controller.abort(new Error('the gateway stops'))
+  }
+  return {
+    start: () => listen(app, options),
+    stop: () => stopServer(app, abortAll),
+  }
+}
+
+/** Every failure becomes an answer here. */
+const answerSafely = async (room: Room, request: FastifyRequest, signal: AbortSignal): Promise<Answer> => {
+  const route = request.meshRoute
+  const gatewayRequest = asGatewayRequest(request, signal)
+  try {
+    return await answerRoute(room, route, gatewayRequest)
+  } catch (error) {
+    if (!signal.aborted && isOurFault(error)) room.log.error({ err: error, kind: route.kind }, 'a request failed')
+    return failureAnswer(error, {
+      bytes: isBytesRoute(route),
+      token: request.headers.authorization !== undefined,
+    })
+  }
+}
+
+const asGatewayRequest = (request: FastifyRequest, signal: AbortSignal): GatewayRequest => ({
+  method: request.method,
+  target: request.originalUrl,
+  query: new URLSearchParams(querySuffix(request.originalUrl)),
+  headers: request.headers,
+  body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+  base: `http://${request.headers.host ?? ''}`,
+  startedAt: performance.now(),
+  signal,
+})
+
+const visitorOf = ({ method, headers, raw, meshRoute }: FastifyRequest): Visitor => ({
+  method,
+  headers,
+  localAddress: raw.socket.localAddress,
+  own: isOwnRoute(meshRoute),
+})
+
+/** Headers that every answer has: CORS where it is allowed, and the client's own name for its request. */
+const withCommon = (answer: Answer, visitor: Visitor, access: Access): Answer => ({
+  ...answer,
+  headers: { ...answer.headers, ...access.corsHeaders(visitor), ...requestId(visitor) },
+})
+
+const requestId = ({ headers }: Visitor): HeaderFields => {
+  const id = headers['x-amzn-trace-id'] ?? headers['x-request-id']
+  return typeof id === 'string' ? { 'X-Request-Id': headerText(id) } : {}
+}
+
+// Fastify routes, bounds and parses; the answer is written by us, with the buffers' life in our hands.
+const send = async (reply: FastifyReply, answer: Answer): Promise<void> => {
+  reply.hijack()
+  await respond(reply.raw, answer)
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    meshRoute: Route
+  }
+}

@@ -1,0 +1,51 @@
+import { isFile } from '@hubmesh/content'
+import { type Answer, json, text } from '../answer.ts'
+import { errorAnswer } from '../errors.ts'
+import { within } from '../patience.ts'
+import { type Handler, bytesPatience } from './request.ts'
+import { pinQuery, renamed, snapshotHeaders } from './snapshot.ts'
+
+const STATUS_PATIENCE_MS = 5_000
+
+export const whoami: Handler<'whoami'> = (): Answer =>
+  errorAnswer(401, 'this gateway has no accounts: it answers without a token')
+
+/** Every Python process asks once a day, and keeps what it gets. */
+export const agentHarnesses: Handler<'agent-harnesses'> = (): Answer => json({ standardEnvVars: [], harnesses: {} })
+
+/** Nothing is counted. */
+export const telemetry: Handler<'telemetry'> = (): Answer => ({ status: 204, headers: {} })
+
+export const discussions: Handler<'discussions'> = (): Answer => json({ discussions: [], count: 0, start: 0 })
+
+export const xetToken: Handler<'xet-token'> = (): Answer =>
+  errorAnswer(404, 'this gateway serves files over HTTP alone: there is no Xet here')
+
+export const git: Handler<'git'> = (): Answer =>
+  text(
+    'hubmesh keeps files, not git objects: git clone and git lfs are not served here.\n' +
+      'Use `hf download`, or GET /<owner>/<repo>/resolve/<revision>/<path>.\n',
+    {},
+    404,
+  )
+
+/** `/{owner}/{repo}/SHA256SUMS`: in sha256sum's own format, names with odd characters escaped as it does. */
+export const sums: Handler<'sums'> = async (room, route, request): Promise<Answer> => {
+  const { snapshot } = await pinQuery(room, route, request)
+  const moved = renamed(snapshot, route, request)
+  if (moved !== undefined) return moved
+  const { signal } = request
+  const entries = await within((signal) => snapshot.entries({ signal }), { signal, ms: bytesPatience(request) })
+  const lines = entries.filter(isFile).map((file) => `${file.sha256}  ${file.path}\n`)
+  return text(lines.join(''), snapshotHeaders(snapshot))
+}
+
+export const healthz: Handler<'healthz'> = (): Answer => json({ status: 'ok' })
+
+export const readyz: Handler<'readyz'> = async (room, _route, { signal }): Promise<Answer> => {
+  const { ready } = await within(() => room.status(), { signal, ms: STATUS_PATIENCE_MS })
+  return json(ready, ready.ready ? {} : { 'Retry-After': '5' }, ready.ready ? 200 : 503)
+}
+
+export const status: Handler<'status'> = async (room, _route, { signal }): Promise<Answer> =>
+  json(await within(() => room.status(), { signal, ms: STATUS_PATIENCE_MS }), { 'Cache-Control': 'no-store' })
