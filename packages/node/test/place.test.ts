@@ -8,8 +8,12 @@ import { useTempHome } from './temp-home.ts'
 
 const home = useTempHome()
 const hashOf = (text: string) => asSha256(createHash('sha256').update(text).digest('hex'))
-const entryOf = (path: string, text: string): FileEntry =>
-  ({ path, size: text.length, oid: asGitOid('0'.repeat(40)), sha256: hashOf(text) }) as FileEntry
+const entryOf = (path: string, text: string): FileEntry => ({
+  path,
+  size: text.length,
+  oid: asGitOid('0'.repeat(40)),
+  sha256: hashOf(text),
+})
 
 const store = (): string => join(home.path, 'store')
 const to = (): string => join(home.path, 'to')
