@@ -3,7 +3,7 @@ import { type Block, type Cid, decodeValue, defined, encodeBlock, encodeValue, l
 import type { GitOid } from './digest.ts'
 import { type CommitInfo, type Entry, commitSchema, isFile, readEntry } from './entry.ts'
 import { MeshError } from './errors.ts'
-import { ENTRIES_PER_PAGE, MAX_BLOCK_BYTES, MAX_MANIFEST_PAGES } from './limits.ts'
+import { ENTRIES_PER_PAGE, MAX_BLOCK_BYTES, MAX_MANIFEST_ENTRIES, MAX_MANIFEST_PAGES } from './limits.ts'
 import { comparePaths } from './paths.ts'
 import type { RepoRef } from './repo.ts'
 import { dateSchema, gitOidSchema, jsonSchema, linkSchema, parseAs, repoSchema, requireDecodable } from './schema.ts'
@@ -78,10 +78,12 @@ export const decodeManifestPage = (bytes: Uint8Array): readonly Entry[] => {
 
 /**
  * All entries of a manifest, from all of its pages in order.
- * @throws MeshError `bad-bytes` also when a path stands twice, or out of order, across pages
+ * @throws MeshError `bad-bytes` also when a path stands twice or out of order across pages, or for over 500 000
  */
 export const decodeManifestEntries = (pages: readonly Uint8Array[]): readonly Entry[] => {
   const entries = pages.flatMap(decodeManifestPage)
+  if (entries.length > MAX_MANIFEST_ENTRIES)
+    throw new MeshError('bad-bytes', `not a valid manifest: over ${MAX_MANIFEST_ENTRIES} entries`)
   requireOrder(entries)
   return entries
 }

@@ -124,6 +124,22 @@ describe('cuts', () => {
     }
   })
 
+  it('of several blobs at once do not mix', () => {
+    const blobs = ['one', 'two', 'three'].map((seed) => sampleBytes(2 * MIB, seed))
+    const cutters = blobs.map(({ length }) => createCutter({ size: length }))
+    const ends = blobs.map((): number[] => [])
+    for (let at = 0; at < 2 * MIB; at += 10_007)
+      for (const [index, cutter] of cutters.entries())
+        ends[index]!.push(...cutter.push(blobs[index]!.subarray(at, at + 10_007)))
+    expect(ends).toEqual(blobs.map((bytes) => cut(bytes)))
+  })
+
+  it('of ten thousand blobs leave nothing behind', () => {
+    const bytes = sampleBytes(66 * KIB, 'many')
+    const cutters = Array.from({ length: 10_000 }, () => createCutter({ size: bytes.length }))
+    expect(cutters.map((cutter) => cutter.push(bytes).length)).toEqual(cutters.map(() => 1))
+  })
+
   it('refuse more bytes than the size says', () => {
     const cutter = createCutter({ size: 10 })
     cutter.push(new Uint8Array(10))

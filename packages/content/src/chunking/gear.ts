@@ -1,15 +1,13 @@
 import { createHash } from 'node:crypto'
 import { GEAR_WASM } from './gear-wasm.ts'
 
-/** No chunk is smaller, but where structure forces a cut, and at the end. */
-export const MIN_CHUNK_BYTES = 64 * 1024
-/** From here on a cut is 16 times as likely: chunks of random bytes then have 254 KiB on average. */
-export const NORMAL_CHUNK_BYTES = 208 * 1024
+/** No chunk is smaller, but where structure forces a cut, and at the end. This and all else of the rule stands in gear.wat too. */
+const MIN_CHUNK_BYTES = 64 * 1024
 /** The hash remembers 64 bytes: what comes before them in the smallest chunk is passed over unread. */
 const WINDOW_BYTES = 64
 const SKIPPED_BYTES = MIN_CHUNK_BYTES - WINDOW_BYTES
 
-/** Where gear.wat reads: the table first, then the bytes to scan. The window fits the second-level cache. */
+/** Where gear.wat reads: the table first, then the bytes to scan. They fit the second-level cache. */
 const BYTES_AT = 4096
 const MAX_SCAN_BYTES = 256 * 1024
 
@@ -30,13 +28,15 @@ export const gearTable = (): BigUint64Array =>
   )
 
 export const createGear = (): Gear => {
-  const { memory, scan } = instantiate()
-  const window = new Uint8Array(memory.buffer, BYTES_AT, MAX_SCAN_BYTES)
   let length = 0
+  let hash = 0n
 
-  const scanWindow = (bytes: Uint8Array): { taken: number; cut: boolean } => {
-    window.set(bytes)
-    const end = scan(BYTES_AT, BYTES_AT + bytes.length, length)
+  const scanSome = (bytes: Uint8Array): { taken: number; cut: boolean } => {
+    machine ??= instantiate()
+    machine.window.set(bytes)
+    machine.hash.value = hash
+    const end = machine.scan(BYTES_AT, BYTES_AT + bytes.length, length)
+    hash = machine.hash.value
     return end === 0 ? { taken: bytes.length, cut: false } : { taken: end - BYTES_AT, cut: true }
   }
 
@@ -50,7 +50,7 @@ export const createGear = (): Gear => {
           at += skipped
           continue
         }
-        const { taken, cut } = scanWindow(bytes.subarray(at, at + MAX_SCAN_BYTES))
+        const { taken, cut } = scanSome(bytes.subarray(at, at + MAX_SCAN_BYTES))
         length = cut ? 0 : length + taken
         at += taken
         if (cut) return { taken: at, cut }
@@ -65,8 +65,13 @@ export const createGear = (): Gear => {
 
 interface GearExports {
   readonly memory: { readonly buffer: ArrayBuffer }
+  readonly hash: { value: bigint }
   /** See gear.wat. */
   scan(this: void, from: number, to: number, length: number): number
+}
+
+interface Machine extends GearExports {
+  readonly window: Uint8Array
 }
 
 // The part of the platform's WebAssembly that is used: it is declared only for browsers.
@@ -75,10 +80,13 @@ declare const WebAssembly: {
   Instance: new (module: object) => { readonly exports: unknown }
 }
 
-const gearModule = new WebAssembly.Module(Buffer.from(GEAR_WASM, 'base64'))
+// One for the thread, made when a blob is first long enough to need it: each would reserve gigabytes of address space.
+let machine: Machine | undefined
 
-const instantiate = (): GearExports => {
-  const exports = new WebAssembly.Instance(gearModule).exports as GearExports
-  new BigUint64Array(exports.memory.buffer, 0, 256).set(gearTable())
-  return exports
+const instantiate = (): Machine => {
+  const module = new WebAssembly.Module(Buffer.from(GEAR_WASM, 'base64'))
+  const exports = new WebAssembly.Instance(module).exports as GearExports
+  const { buffer } = exports.memory
+  new BigUint64Array(buffer, 0, 256).set(gearTable())
+  return { ...exports, window: new Uint8Array(buffer, BYTES_AT, MAX_SCAN_BYTES) }
 }

@@ -6,8 +6,9 @@
   (memory (export "memory") 5)
 
   ;; The running hash of the current chunk. One byte more: hash = hash * 2 + gear[byte], modulo 2^64, so a byte is
-  ;; shifted out after 64 more, and the top bits depend on the last 64 bytes alone.
-  (global $hash (mut i64) (i64.const 0))
+  ;; shifted out after 64 more, and the top bits depend on the last 64 bytes alone. The host puts it back before each scan,
+  ;; since one instance serves several blobs.
+  (global $hash (export "hash") (mut i64) (i64.const 0))
 
   ;; Scans the bytes from address $from up to, not including, $to. $length is what the current chunk holds already: at
   ;; least 65472, since the host passes over what can neither end a chunk nor be remembered by the hash.

@@ -1,7 +1,7 @@
 /** A tensor of this many bytes or more is cut out of its file at both ends. */
-export const MIN_CUT_TENSOR_BYTES = 256 * 1024
+const MIN_CUT_TENSOR_BYTES = 256 * 1024
 /** Longer headers are not looked at. safetensors itself refuses those over 100 MB. */
-export const MAX_HEADER_BYTES = 16 * 1024 * 1024
+const MAX_HEADER_BYTES = 16 * 1024 * 1024
 /** A little-endian u64, the header's length, and the `{` it begins with. */
 const PREFIX_BYTES = 8
 const OPEN_BRACE = 0x7b
@@ -69,7 +69,7 @@ const DATA_OFFSETS =
  * for each 256 KiB. No tensor that counts: no cuts at all.
  * @param head the length and the header of a safetensors file
  */
-export const structureCuts = (head: Uint8Array, size: number): number[] => {
+const structureCuts = (head: Uint8Array, size: number): number[] => {
   const tensors: { begin: number; end: number }[] = []
   const text = Buffer.from(head.buffer, head.byteOffset, head.length).toString('latin1', PREFIX_BYTES)
   for (const [, from, to] of text.matchAll(DATA_OFFSETS)) {
