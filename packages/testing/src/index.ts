@@ -1,4 +1,27 @@
+/**
+ * What tests stand on: a sample Hub, repos made by code, in-memory stores, and the suites that every store has to pass.
+ *
+ *     const hub = await createSampleHub()
+ *     await hub.addRepo('owner/name', { files: { 'README.md': '# Hello' } })
+ *     blobStoreSuite('memory', async () => createMemoryStore())
+ */
+export * from './fixtures/build-repo.ts'
+export * from './fixtures/pseudo-random.ts'
 export * from './memory/store.ts'
+export * from './sample-hub/content.ts'
+export type { Fault, FaultKind, Faults, HubRoute } from './sample-hub/faults.ts'
+export type { RequestRecord } from './sample-hub/ledger.ts'
+export type {
+  CommitOptions,
+  FileChanges,
+  HubCommit,
+  HubFile,
+  HubFolder,
+  HubRevision,
+  RepoOptions,
+} from './sample-hub/repo.ts'
+export * from './sample-hub/sample-hub.ts'
+export type { HubUser } from './sample-hub/state.ts'
 export * from './suites/blob-store.ts'
 export * from './suites/block-store.ts'
 export * from './suites/catalog-store.ts'
