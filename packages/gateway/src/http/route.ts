@@ -55,12 +55,11 @@ export const parseRoute = (target: string): Route => {
   const segments = pathSegments(target)
   if (segments[0] === '-') return parseOwn(segments.slice(1).join('/'))
   if (segments[0] === 'api') return parseApi(segments.at(-1) === '' ? segments.slice(0, -1) : segments)
-  if (GIT_TAIL.test(rawPath(target))) return { kind: 'git' }
   return parseWeb(segments)
 }
 
 /** What stands behind the `?`, without a fragment. */
-export const querySuffix = (target: string): string => /\?([^#]*)/.exec(target)?.[1] ?? ''
+export const querySuffix = (target: string): string => /^[^?#]*\?([^#]*)/.exec(target)?.[1] ?? ''
 
 /** Our own pages and their neighbours under `/-/`: no Hub name starts so. */
 export const isOwnRoute = (route: Route): boolean =>
@@ -69,8 +68,10 @@ export const isOwnRoute = (route: Route): boolean =>
 const OWN_KINDS = new Set<Route['kind']>(['healthz', 'readyz', 'status'])
 
 const rawPath = (target: string): string => {
-  const end = target.search(/[?#]/)
-  return end === -1 ? target : target.slice(0, end)
+  // The absolute form that proxies use (RFC 9112 section 3.2.2); whose name it is stands in Host as well.
+  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const end = path.search(/[?#]/)
+  return end === -1 ? path : path.slice(0, end)
 }
 
 const parseOwn = (path: string): Route => {
@@ -121,6 +122,7 @@ const parseWeb = (segments: readonly string[]): Route => {
     if ((verb === 'resolve' || verb === 'raw') && segments.length > to + 2)
       return repoRoute(verb, type, segments, { from, to, rest: segments.slice(to + 1) })
   }
+  if (GIT_TAIL.test(`/${segments.slice(from + 1).join('/')}`)) return { kind: 'git' }
   const rest = segments.slice(from + 2)
   if (rest.length === 1 && rest[0] === 'SHA256SUMS')
     return repoRoute('sums', type, segments, { from, to: from + 2, rest: [] })

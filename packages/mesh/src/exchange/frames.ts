@@ -1,0 +1,171 @@
+import type { Stream } from '@libp2p/interface'
+import { Uint8ArrayList } from 'uint8arraylist'
+import { MeshError } from '@hubmesh/content'
+import { MAX_FRAME_BYTES, READ_HIGH, SEND_STALL } from '../limits.ts'
+
+type Bytes = Uint8Array | Uint8ArrayList
+
+export interface FrameReader {
+  /** Whole frames, without their length. Ends when the other side has closed; throws when it has reset. */
+  readonly frames: AsyncGenerator<Uint8ArrayList>
+  /** Bytes taken in and not yet read. */
+  unread(): number
+}
+
+/**
+ * Reads frames of at most 1 MiB and a header, with back-pressure: `for await` over a stream has none. Call it before a
+ * handler's first await, or what came early is lost.
+ */
+export const readFrames = (
+  stream: Stream,
+  { high = READ_HIGH, onBytes = () => {} }: { high?: number; onBytes?: (count: number) => void } = {},
+): FrameReader => {
+  const { bytes, held } = readBytes(stream, high)
+  const frames = async function* (): AsyncGenerator<Uint8ArrayList> {
+    const received = new Uint8ArrayList()
+    for await (const data of bytes) {
+      onBytes(data.byteLength)
+      received.append(data)
+      for (let frame = takeFrame(received); frame !== undefined; frame = takeFrame(received)) yield frame
+    }
+    if (received.byteLength > 0) throw new MeshError('unreachable', 'the stream ended within a frame')
+  }
+  return { frames: frames(), unread: () => held() + stream.readBufferLength }
+}
+
+/** Sends one frame without joining its parts; they must not change before they have left `stream.writeBufferLength`. */
+export const sendFrame = (stream: Stream, body: Uint8ArrayList): number => {
+  const frame = new Uint8ArrayList(encodeLength(body.byteLength), body)
+  stream.send(frame)
+  return frame.byteLength
+}
+
+/**
+ * Waits until `done` says so; it is asked again whenever the stream has sent something. `stream.onDrain` would do this
+ * only once in a stream's life.
+ * @throws MeshError `unreachable` when the stream ends, or nothing is taken for 30 s
+ */
+export const sentUntil = async (stream: Stream, done: () => boolean): Promise<void> => {
+  let queued = stream.writeBufferLength
+  let movedAt = performance.now()
+  while (!done()) {
+    if (stream.status !== 'open') throw brokenOff(stream.status)
+    const left = movedAt + SEND_STALL - performance.now()
+    if (left <= 0) throw new MeshError('unreachable', 'the other side takes nothing')
+    await nextEvent(stream, left)
+    // Other streams of the connection cause drain events too: only fewer bytes are progress.
+    if (stream.writeBufferLength < queued) movedAt = performance.now()
+    queued = stream.writeBufferLength
+  }
+}
+
+/** Unsigned LEB128: 21 bits hold what a frame may be. */
+const MAX_LENGTH_BYTES = 3
+
+const encodeLength = (length: number): Uint8Array => {
+  const bytes: number[] = []
+  let rest = length
+  for (; rest > 0x7f; rest >>>= 7) bytes.push((rest & 0x7f) | 0x80)
+  return Uint8Array.of(...bytes, rest)
+}
+
+/** Takes the first frame off what was received, once it is whole. @throws MeshError `bad-bytes` when it is too long */
+const takeFrame = (received: Uint8ArrayList): Uint8ArrayList | undefined => {
+  let length = 0
+  for (let at = 0; at < MAX_LENGTH_BYTES; at += 1) {
+    if (at >= received.byteLength) return undefined
+    const byte = received.get(at)
+    length |= (byte & 0x7f) << (7 * at)
+    if (byte > 0x7f) continue
+    if (length > MAX_FRAME_BYTES) break
+    const end = at + 1 + length
+    if (received.byteLength < end) return undefined
+    const frame = received.sublist(at + 1, end)
+    received.consume(end)
+    return frame
+  }
+  throw new MeshError('bad-bytes', 'a frame of more than 1 MiB and a header')
+}
+
+const readBytes = (stream: Stream, high: number): { bytes: AsyncGenerator<Bytes>; held: () => number } => {
+  const queue: Bytes[] = []
+  let held = 0
+  let resuming = false
+  let wake = (): void => {}
+  let failure: Error | undefined =
+    stream.status === 'reset' || stream.status === 'aborted' ? brokenOff(stream.status) : undefined
+
+  // Pausing inside a message that resume() caused would be undone by it: then it is done after.
+  const pauseWhenFull = (): void => {
+    if (held >= high && !resuming && stream.readStatus === 'readable') stream.pause()
+  }
+  const onMessage = ({ data }: { data: Bytes }): void => {
+    queue.push(data)
+    held += data.byteLength
+    pauseWhenFull()
+    wake()
+  }
+  const onEnd = (): void => wake()
+  const onClose = ({ error }: { error?: Error | undefined }): void => {
+    failure ??= error
+    wake()
+  }
+  stream.addEventListener('message', onMessage)
+  stream.addEventListener('end', onEnd)
+  stream.addEventListener('close', onClose)
+
+  const resume = (): void => {
+    resuming = true // resume() hands over all it has, then opens the window
+    try {
+      stream.resume()
+    } catch (error) {
+      failure ??= error instanceof Error ? error : brokenOff('closing')
+    } finally {
+      resuming = false
+    }
+    pauseWhenFull()
+  }
+  const read = async function* (): AsyncGenerator<Bytes> {
+    try {
+      for (;;) {
+        const data = queue.shift()
+        if (data !== undefined) {
+          held -= data.byteLength
+          yield data // also what came before a reset
+          continue
+        }
+        if (failure !== undefined) throw failure
+        if (stream.readStatus === 'paused') {
+          resume()
+          continue
+        }
+        if (stream.readableEnded) return
+        await new Promise<void>((resolve) => (wake = resolve))
+      }
+    } finally {
+      stream.removeEventListener('message', onMessage)
+      stream.removeEventListener('end', onEnd)
+      stream.removeEventListener('close', onClose)
+      if (!stream.readableEnded) stream.abort(brokenOff('left by its reader')) // nothing else stops a sender
+    }
+  }
+  return { bytes: read(), held: () => held }
+}
+
+const brokenOff = (how: string): MeshError => new MeshError('unreachable', `the stream is ${how}`)
+
+/** Resolves at the next drain or close, or when the time is over. */
+const nextEvent = async (stream: Stream, timeout: number): Promise<void> => {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const onEvent = (): void => resolve()
+  const timer = setTimeout(onEvent, timeout)
+  stream.addEventListener('drain', onEvent)
+  stream.addEventListener('close', onEvent)
+  try {
+    await promise
+  } finally {
+    clearTimeout(timer)
+    stream.removeEventListener('drain', onEvent)
+    stream.removeEventListener('close', onEvent)
+  }
+}

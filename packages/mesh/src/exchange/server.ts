@@ -1,0 +1,116 @@
+import type { Connection, Stream } from '@libp2p/interface'
+import { type BlockStore, type CatalogStore, type ChunkShelf, type Log, MeshError, isMeshError } from '@hubmesh/content'
+import { HELLO_TIMEOUT, MAX_STREAMS_PER_PEER, MAX_UPLOADS, REQUEST_READ_HIGH } from '../limits.ts'
+import { readFrames } from './frames.ts'
+import { type Hello, decodeMessage, requestSchema } from './messages.ts'
+import { createBufferPool, createOutbox } from './outbox.ts'
+import { type Session, type UploadSlots, createSession } from './session.ts'
+import type { UnreadBound } from './unread.ts'
+
+export interface ExchangeServerComponents {
+  readonly blocks: BlockStore
+  readonly shelf: ChunkShelf
+  readonly catalogs: CatalogStore
+  readonly unread: UnreadBound
+  readonly log: Log
+  onUpload(peerId: string, bytes: number): void
+  /** A peer broke the protocol; its stream is reset already. */
+  onBreach(peerId: string, reason: string): void
+}
+
+/** Answers what other nodes ask. */
+export interface ExchangeServer {
+  /** Serves a stream until it ends; call it in the handler's first tick. */
+  readonly handle: (stream: Stream, connection: Connection) => void
+  /** Tells everyone who has asked for heads. */
+  pushHead(envelope: Uint8Array): void
+  /** Takes no more streams, lets answers under way end within `grace` ms, then resets what is left. */
+  stop(grace: number): Promise<void>
+}
+
+export const createExchangeServer = (components: ExchangeServerComponents, hello: Hello): ExchangeServer => {
+  const { unread, log, onBreach } = components
+  const pool = createBufferPool()
+  const slots = createUploadSlots(MAX_UPLOADS)
+  const sessions = new Map<Stream, { peerId: string; session: Session }>()
+  let stopped = false
+
+  const handle = (stream: Stream, connection: Connection): void => {
+    const peerId = connection.remotePeer.toString()
+    const open = sessions.values().filter((one) => one.peerId === peerId)
+    if (stopped || [...open].length >= MAX_STREAMS_PER_PEER) {
+      stream.abort(new MeshError('busy', 'too many exchange streams'))
+      return
+    }
+    const reader = readFrames(stream, { high: REQUEST_READ_HIGH })
+    const session = createSession({
+      ...components,
+      hello,
+      slots,
+      outbox: createOutbox(stream, pool),
+      onUpload: (bytes) => components.onUpload(peerId, bytes),
+      onFailure: (error) => stream.abort(asError(error)),
+    })
+    sessions.set(stream, { peerId, session })
+    const forget = unread.watch(stream, { peerId, unread: reader.unread })
+    void serve(stream, { reader, session, peerId }).finally(() => {
+      forget()
+      session.close()
+      sessions.delete(stream)
+    })
+  }
+
+  const serve = async (
+    stream: Stream,
+    { reader, session, peerId }: { reader: ReturnType<typeof readFrames>; session: Session; peerId: string },
+  ): Promise<void> => {
+    const timer = setTimeout(() => {
+      if (!session.greeted) stream.abort(new MeshError('unreachable', 'no hello in time'))
+    }, HELLO_TIMEOUT)
+    try {
+      for await (const frame of reader.frames) await session.take(decodeMessage(requestSchema, frame).message)
+      await session.idle()
+      await stream.close({ signal: AbortSignal.timeout(HELLO_TIMEOUT) })
+    } catch (error) {
+      stream.abort(asError(error))
+      if (isMeshError(error, 'bad-bytes')) onBreach(peerId, error.message)
+      else log.debug({ peerId, err: error }, 'a served stream ended')
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  const stop = async (grace: number): Promise<void> => {
+    stopped = true
+    const idle = Promise.all([...sessions.values()].map(({ session }) => session.idle()))
+    const { promise: over, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, grace)
+    await Promise.race([idle, over])
+    clearTimeout(timer)
+    for (const stream of sessions.keys()) stream.abort(new MeshError('unreachable', 'this node is stopping'))
+  }
+
+  return {
+    handle,
+    pushHead: (envelope) => {
+      for (const { session } of sessions.values()) session.pushHead(envelope)
+    },
+    stop,
+  }
+}
+
+const createUploadSlots = (count: number): UploadSlots => {
+  let free = count
+  return {
+    take: () => {
+      if (free === 0) return false
+      free -= 1
+      return true
+    },
+    giveBack: () => {
+      free += 1
+    },
+  }
+}
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

@@ -1,0 +1,113 @@
+import { KIB, MAX_BLOCK_BYTES, MIB } from '@hubmesh/content'
+
+/** Bounds, windows and waits of the mesh, in bytes and milliseconds unless the name says otherwise. */
+
+export const SECOND = 1000
+export const MINUTE = 60 * SECOND
+export const HOUR = 60 * MINUTE
+
+// --- Streams
+
+/** What one stream may have under way: 1 Gbit/s over 100 ms needs 12.5 MB. */
+export const STREAM_WINDOW = 16 * MIB
+/** Header of a frame: 64 signatures, or 1 024 indexes, fit. */
+export const MAX_HEADER_BYTES = 16 * KIB
+/** A header, its length, and a payload: a chunk, a block, or a piece of a bitmap. */
+export const MAX_FRAME_BYTES = MAX_BLOCK_BYTES + MAX_HEADER_BYTES + 2
+/** Bytes that a reader of answers takes in before it holds the sender back. */
+export const READ_HIGH = MIB
+/** The same for a reader of requests, which are small. */
+export const REQUEST_READ_HIGH = 64 * KIB
+/** Unread bytes of all exchange streams of the process together; above it the greediest peer's streams are reset. */
+export const MAX_UNREAD_BYTES = 64 * MIB
+/** Exchange streams that one peer may hold open to us: it needs two. */
+export const MAX_STREAMS_PER_PEER = 4
+/** A stream's first frame must have come by then. */
+export const HELLO_TIMEOUT = 5 * SECOND
+export const DIAL_TIMEOUT = 5 * SECOND
+
+// --- Serving
+
+/** Requests of one stream that wait; more are left unread, which holds the asker back. */
+export const MAX_QUEUED_REQUESTS = 256
+/** Sets that one stream may have open. */
+export const MAX_OPEN_SETS = 256
+/** Streams that chunks are sent on at a time: at 2 MiB of buffers each. Others are told `busy`. */
+export const MAX_UPLOADS = 48
+/** Buffers of 1 MiB that a stream sends from: one is read into while the other is sent. */
+export const BUFFERS_PER_UPLOAD = 2
+/** What an answer may leave queued before the next one is made. */
+export const WRITE_LOW = 256 * KIB
+/** A stream whose reader took nothing for so long is reset: it holds buffers that others need. */
+export const SEND_STALL = 30 * SECOND
+/** What `busy` says. */
+export const BUSY_RETRY_SECONDS = 1
+/** Additions to bitmaps are collected for so long. */
+export const HAS_DELAY = 50
+/** Indexes of one `has`; when more have gathered, the whole bitmap is sent again. */
+export const MAX_HAS_INDEXES = 1024
+/** Bytes of a bitmap in one frame. */
+export const HAVE_PIECE_BYTES = 512 * KIB
+
+// --- Asking
+
+/** Chunks of one set: what a chunk list of 1 MiB can name. */
+export const MAX_SET_CHUNKS = 20_000_000
+/** Bitmaps that one peer may make us keep. */
+export const MAX_BITMAP_BYTES_PER_PEER = 16 * MIB
+/** Chunk requests under way to one peer, whatever their size. */
+export const MAX_REQUESTS_PER_PEER = 128
+/** A set that nobody has wanted for so long is closed. */
+export const SET_IDLE = 5 * MINUTE
+/** A request is given at least so long, and as long again whenever bytes come. */
+export const MIN_DEADLINE = 2 * SECOND
+/** Slowest path that is put up with, in bytes a second: under it a request fails however steadily bytes trickle. */
+export const MIN_GOODPUT = 16 * KIB
+/** How often late and overdue requests are looked for. */
+export const TICK = 200
+/** A block is asked of the next peer too after so long. */
+export const BLOCK_HEDGE = 500
+export const BLOCK_TIMEOUT = 15 * SECOND
+export const SIGNATURES_TIMEOUT = 3 * SECOND
+/** Peers that are asked for signatures. */
+export const SIGNATURE_PEERS = 8
+/** Signatures of a manifest that are taken in all: what trust looks at. */
+export const MAX_SIGNATURES = 64
+
+// --- Peers
+
+/** Others that are dialled because they were discovered; beyond, they are left to dial. */
+export const TARGET_PEERS = 32
+/** Peers that are remembered for `peers()`. */
+export const MAX_KNOWN_PEERS = 2000
+export const FIRST_BAN = MINUTE
+export const MAX_BAN = HOUR
+/** Breaches of the protocol within the window that lead to a ban. */
+export const MAX_BREACHES = 3
+export const BREACH_WINDOW = 10 * MINUTE
+/** Back-off of a peer that is silent, or whose streams break. */
+export const FIRST_BACKOFF = 2 * SECOND
+export const MAX_BACKOFF = MINUTE
+
+// --- Announcing
+
+/** Validity of a provider record, when it is renewed, and how often that is looked at. */
+export const PROVIDER_VALIDITY = 2 * HOUR
+export const PROVIDER_THRESHOLD = HOUR
+export const PROVIDER_INTERVAL = 10 * MINUTE
+/** Heads are put into the DHT again so often: its records live 48 hours, and nobody else repeats them. */
+export const HEAD_PUT_INTERVAL = 4 * HOUR
+/** Our own head is gossiped again, and others' records are looked up again, so often. */
+export const HEAD_REPEAT_INTERVAL = 10 * MINUTE
+/** Gossip messages that one peer may publish in a minute. */
+export const MAX_GOSSIP_PER_MINUTE = 60
+/** Publishers whose highest head is remembered. */
+export const MAX_PUBLISHERS = 1024
+export const DHT_TIMEOUT = 10 * SECOND
+/** Providers that one search dials. */
+export const MAX_PROVIDERS_DIALLED = 8
+
+// --- Closing
+
+/** What uploads under way may still take at the end. */
+export const UPLOAD_GRACE = 2 * SECOND

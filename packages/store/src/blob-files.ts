@@ -1,0 +1,214 @@
+import type { BigIntStats } from 'node:fs'
+import { type FileHandle, chmod, mkdir, open, rename, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+import { type BlobHandle, type Log, type Sha256, type StoreStatus, sha256Bytes } from '@hubmesh/content'
+import type { ChunkIndex } from './chunk-index.ts'
+import { errnoOf, onDisk, readFully, removeFile, syncFolder } from './disk.ts'
+import type { IndexDb } from './index-db.ts'
+import { createKeyedLock } from './keyed-lock.ts'
+import type { Layout } from './layout.ts'
+import { countSchema } from './schemas.ts'
+import { type Write, createRecords } from './table.ts'
+
+/** What a blob's file looked like when it got its name. */
+const recordSchema = z.object({
+  size: countSchema,
+  /** Nanoseconds, as texts: over 2^53. */
+  mtime: z.string(),
+  ctime: z.string(),
+  inode: z.string(),
+  /** How many names the file has: `pull --to` makes hard links. */
+  links: countSchema,
+  /** Its number in the index of chunks. */
+  holder: countSchema,
+})
+type BlobRecord = z.infer<typeof recordSchema>
+
+/** The complete blobs: files under `blobs/`, and what the index says of them. */
+export interface BlobFiles {
+  has(sha256: Sha256): boolean
+  hasMany(names: readonly Sha256[]): Promise<boolean[]>
+  open(sha256: Sha256): Promise<BlobHandle | undefined>
+  /**
+   * Gives a complete, hashed and synced file its name, and applies the writes with it. Where the blob is there already, the
+   * file is removed.
+   */
+  place(file: NewBlob, writes: readonly Write[]): Promise<void>
+  /** Takes a blob whose bytes are in doubt out of use. Resolves with its holder's number when it was in use. */
+  withdraw(sha256: Sha256, reason: string): Promise<number | undefined>
+  usage(): Omit<StoreStatus, 'quota'>
+  /** Called when a blob has come, or has gone. */
+  onChange(listener: (sha256: Sha256, isHere: boolean) => void): void
+  /** Called when a blob was withdrawn: its file lies in quarantine. */
+  onDoubt(listener: (sha256: Sha256, holder: number) => void): void
+}
+
+export interface NewBlob {
+  readonly path: string
+  readonly sha256: Sha256
+  readonly holder: number
+}
+
+interface Components {
+  readonly index: IndexDb
+  readonly layout: Layout
+  readonly chunks: ChunkIndex
+  readonly log: Log
+}
+
+export const openBlobFiles = async ({ index, layout, chunks, log }: Components): Promise<BlobFiles> => {
+  const records = createRecords(index.tables.blobs, 'blob record', recordSchema)
+  const one = createKeyedLock()
+  const changeListeners: ((sha256: Sha256, isHere: boolean) => void)[] = []
+  const doubtListeners: ((sha256: Sha256, holder: number) => void)[] = []
+  const total = { bytes: 0, blobs: 0 }
+  for await (const [, { size }] of records.entries()) count(total, size, 1)
+
+  const has = (sha256: Sha256): boolean => records.get(sha256Bytes(sha256)) !== undefined
+
+  const changed = (sha256: Sha256, isHere: boolean): void => {
+    for (const listener of changeListeners) listener(sha256, isHere)
+  }
+
+  const give = async ({ path, sha256, holder }: NewBlob, writes: readonly Write[]): Promise<void> => {
+    const target = layout.blob(sha256)
+    await chmod(path, 0o444)
+    if ((await mkdir(dirname(target), { recursive: true, mode: 0o700 })) !== undefined) await syncFolder(layout.blobs)
+    await rename(path, target)
+    await syncFolder(dirname(target))
+    const record = describe(await stat(target, { bigint: true }), holder)
+    const named = [records.put(sha256Bytes(sha256), record), chunks.nameHolder(holder, { sha256 })]
+    await index.commit([...writes, ...named])
+    count(total, record.size, 1)
+    changed(sha256, true)
+  }
+
+  const place = (file: NewBlob, writes: readonly Write[]): Promise<void> =>
+    one(file.sha256, () =>
+      onDisk(`blob ${file.sha256} cannot be stored`, async () => {
+        if (!(await isIntact(file.sha256))) return give(file, writes)
+        await index.commit([...writes, chunks.nameHolder(file.holder, { sha256: file.sha256 })])
+        await removeFile(file.path)
+      }),
+    )
+
+  /** Whether the blob is here as the index says; what is here otherwise is withdrawn. */
+  const isIntact = async (sha256: Sha256): Promise<boolean> => {
+    if (!has(sha256)) return false
+    const file = await openChecked(sha256)
+    await file?.close()
+    return file !== undefined
+  }
+
+  /** Opens the file if it is what the index says. */
+  const openChecked = async (sha256: Sha256): Promise<OpenFile | undefined> => {
+    const record = records.get(sha256Bytes(sha256))
+    if (record === undefined) return undefined
+    const file = await openIfThere(layout.blob(sha256))
+    if (file === undefined) {
+      await take(sha256, record, 'its file is gone')
+      return undefined
+    }
+    const found = describe(await file.stat({ bigint: true }), record.holder)
+    if (!isSame(found, record)) {
+      await file.close()
+      await take(sha256, record, 'its file was changed from outside')
+      return undefined
+    }
+    if (found.ctime !== record.ctime) await index.note([records.put(sha256Bytes(sha256), found)])
+    return { file, size: found.size, close: () => file.close() }
+  }
+
+  /** Out of use: the record is removed before the file goes, so that nothing is claimed that is not there. */
+  const take = async (sha256: Sha256, record: BlobRecord, reason: string): Promise<void> => {
+    log.warn({ sha256, reason }, 'a blob was taken out of use')
+    await index.commit([records.del(sha256Bytes(sha256))])
+    count(total, record.size, -1)
+    changed(sha256, false)
+    if (await moveIfThere(layout.blob(sha256), layout.quarantined(sha256)))
+      for (const listener of doubtListeners) listener(sha256, record.holder)
+  }
+
+  const openBlob = async (sha256: Sha256): Promise<BlobHandle | undefined> => {
+    const opened = await onDisk(`blob ${sha256} cannot be opened`, () => openFirst(sha256))
+    return opened && createHandle(opened, layout.blob(sha256))
+  }
+
+  /** Without waiting where nothing is wrong; else in turn with what changes the blob. */
+  const openFirst = async (sha256: Sha256): Promise<OpenFile | undefined> =>
+    has(sha256) ? one(sha256, () => openChecked(sha256)) : undefined
+
+  return {
+    has,
+    hasMany: (names) => index.tables.blobs.hasMany(names.map(sha256Bytes)),
+    open: openBlob,
+    place,
+    withdraw: (sha256, reason) =>
+      one(sha256, async () => {
+        const record = records.get(sha256Bytes(sha256))
+        if (record !== undefined) await take(sha256, record, reason)
+        return record?.holder
+      }),
+    usage: () => ({ ...total }),
+    onChange: (listener) => void changeListeners.push(listener),
+    onDoubt: (listener) => void doubtListeners.push(listener),
+  }
+}
+
+interface OpenFile {
+  readonly file: FileHandle
+  readonly size: number
+  close(): Promise<void>
+}
+
+const createHandle = ({ file, size, close }: OpenFile, path: string): BlobHandle => ({
+  size,
+  path,
+  readInto: (offset, buffer) => onDisk('a blob cannot be read', () => readFully(file, buffer, offset)),
+  close,
+})
+
+const describe = (file: BigIntStats, holder: number): BlobRecord => ({
+  size: Number(file.size),
+  mtime: String(file.mtimeNs),
+  ctime: String(file.ctimeNs),
+  inode: String(file.ino),
+  links: Number(file.nlink),
+  holder,
+})
+
+/**
+ * Whether the bytes can be taken for what they were. A hard link that was made or removed (`pull --to`) explains another
+ * ctime; nothing else does.
+ */
+const isSame = (found: BlobRecord, record: BlobRecord): boolean =>
+  found.size === record.size &&
+  found.mtime === record.mtime &&
+  found.inode === record.inode &&
+  (found.ctime === record.ctime || found.links !== record.links)
+
+const count = (total: { bytes: number; blobs: number }, bytes: number, blobs: 1 | -1): void => {
+  total.bytes += blobs * bytes
+  total.blobs += blobs
+}
+
+const openIfThere = async (path: string): Promise<FileHandle | undefined> => {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** False when there was nothing to move. */
+const moveIfThere = async (from: string, to: string): Promise<boolean> => {
+  try {
+    await rename(from, to)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return false
+    throw error
+  }
+}

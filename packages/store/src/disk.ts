@@ -1,0 +1,83 @@
+import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { MeshError, isMeshError } from '@hubmesh/content'
+
+/** Writes all parts at `position`, one after the other, without joining them. */
+export const writeAll = async (file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> => {
+  let left = parts.filter((part) => part.length > 0)
+  let at = position
+  while (left.length > 0) {
+    const { bytesWritten } = await file.writev(left, at)
+    at += bytesWritten
+    left = withoutFirst(left, bytesWritten)
+  }
+}
+
+/** Fills the buffer from `position`; fewer bytes only at the end of the file. */
+export const readFully = async (file: FileHandle, buffer: Uint8Array, position: number): Promise<number> => {
+  let filled = 0
+  while (filled < buffer.length) {
+    const { bytesRead } = await file.read(buffer, filled, buffer.length - filled, position + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return filled
+}
+
+/** Makes names in a folder (created, renamed, removed) outlive a power cut. */
+export const syncFolder = async (path: string): Promise<void> => {
+  const folder = await open(path, 'r')
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+/** Removes a file that may be gone already. */
+export const removeFile = async (path: string): Promise<void> => {
+  try {
+    await unlink(path)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
+export const errnoOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
+
+/** What a failed read or write means to those outside: `no-space` when the disk is full, else `io`. */
+export const diskError = (cause: unknown, what: string): MeshError => {
+  if (isMeshError(cause)) return cause
+  const full = ['ENOSPC', 'EDQUOT'].includes(String(errnoOf(cause))) || /no space|quota/i.test(messageOf(cause))
+  return full ? noSpace(cause) : new MeshError('io', `${what}: ${messageOf(cause)}`, { cause })
+}
+
+export const noSpace = (cause?: unknown): MeshError =>
+  new MeshError('no-space', 'no space is left for the store', {
+    hint: 'free some space on the disk of the home; what is held is served on meanwhile',
+    ...(cause === undefined ? {} : { cause }),
+  })
+
+/** Runs work on the disk; what it throws is told as `diskError` tells it. */
+export const onDisk = async <T>(what: string, work: () => Promise<T>): Promise<T> => {
+  try {
+    return await work()
+  } catch (error) {
+    throw diskError(error, what)
+  }
+}
+
+const withoutFirst = (parts: readonly Uint8Array[], count: number): Uint8Array[] => {
+  let skip = count
+  const left: Uint8Array[] = []
+  for (const part of parts) {
+    if (skip < part.length) left.push(part.subarray(skip))
+    skip = Math.max(0, skip - part.length)
+  }
+  return left
+}
+
+// The cause says more than what the index wraps around it.
+const messageOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message
+}

@@ -1,0 +1,101 @@
+import { MIB } from '@hubmesh/content'
+
+/**
+ * Bytes after which a flush begins, and the longest that written bytes wait for one: a group commit costs one fdatasync and
+ * one synced index batch for all of them.
+ */
+const FLUSH_BYTES = 8 * MIB
+const FLUSH_MS = 200
+/** Writers wait above this many bytes that are not durable: so much at most is fetched again after a kill or a power cut. */
+export const MAX_UNSYNCED_BYTES = 16 * MIB
+
+export interface Flusher {
+  /** Runs a write of so many bytes, once not too many are waiting to become durable. */
+  write(bytes: number, work: () => Promise<void>): Promise<void>
+  /** Makes durable all that was written before. */
+  flush(): Promise<void>
+  /** Flushes, and ends the timer. */
+  close(): Promise<void>
+}
+
+/**
+ * Batches durability behind writes. `persist` makes durable all that was written before it was called; it is called once at
+ * a time. When it fails, nobody can tell what is on the disk: every later call fails with the same error.
+ */
+export const createFlusher = (persist: () => Promise<void>): Flusher => {
+  /** Bytes that are being written or are not durable yet, and those of them that are written. */
+  let unsynced = 0
+  let written = 0
+  let running: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+  let failure: { error: unknown } | undefined
+  let waiting: (() => void)[] = []
+
+  const run = async (): Promise<void> => {
+    clearTimeout(timer)
+    timer = undefined
+    const bytes = written
+    written = 0
+    try {
+      await persist()
+      unsynced -= bytes
+    } catch (error) {
+      failure = { error }
+      throw error
+    } finally {
+      running = undefined
+      wake()
+    }
+  }
+
+  const start = (): Promise<void> => (running ??= run())
+
+  /** For flushes that nobody waits for: the next writer hears of a failure. */
+  const startUnseen = (): void => void start().catch(() => {})
+
+  const wake = (): void => {
+    const woken = waiting
+    waiting = []
+    for (const resume of woken) resume()
+  }
+
+  const throwFailure = (): void => {
+    if (failure !== undefined) throw failure.error
+  }
+
+  const waitForRoom = async (bytes: number): Promise<void> => {
+    while (unsynced > 0 && unsynced + bytes > MAX_UNSYNCED_BYTES && failure === undefined) {
+      if (written > 0) startUnseen()
+      await new Promise<void>((resolve) => waiting.push(resolve))
+    }
+    throwFailure()
+  }
+
+  const flush = async (): Promise<void> => {
+    if (running !== undefined) await running // it may have begun before the last write
+    throwFailure()
+    await start()
+  }
+
+  return {
+    write: async (bytes, work) => {
+      await waitForRoom(bytes)
+      unsynced += bytes
+      try {
+        await work()
+      } catch (error) {
+        unsynced -= bytes
+        wake()
+        throw error
+      }
+      written += bytes
+      if (written >= FLUSH_BYTES || waiting.length > 0) startUnseen()
+      else timer ??= setTimeout(startUnseen, FLUSH_MS)
+    },
+    flush,
+    close: async () => {
+      clearTimeout(timer)
+      await flush()
+    },
+  }
+}

@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+
+const execute = promisify(execFile)
+const MAX_OUTPUT_BYTES = 16 * 1024 * 1024
+const SHOWN_CHARACTERS = 4000
+
+export interface RunOptions {
+  readonly signal: AbortSignal
+  /** The whole environment. @default that of this process */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Runs a program to its end.
+ * @returns its output
+ * @throws Error with the last that it said, when it is not there or ends with another code than 0
+ */
+export const run = async (program: string, args: readonly string[], { signal, env }: RunOptions): Promise<string> => {
+  try {
+    const { stdout } = await execute(program, args, { signal, env: env ?? process.env, maxBuffer: MAX_OUTPUT_BYTES })
+    return stdout
+  } catch (cause) {
+    const { message, stdout = '', stderr = '' } = cause as Error & { stdout?: string; stderr?: string }
+    const said = `${stdout}\n${stderr}`.trim() || message
+    throw new Error(`${program} ${args[0] ?? ''} failed: ${said.slice(-SHOWN_CHARACTERS)}`, { cause })
+  }
+}
