@@ -30,8 +30,10 @@ export interface HubmeshNode {
  * @throws MeshError `busy` for a port or home in use, `config`, `io`
  */
 export const createNode = async (config: NodeConfig, { log }: { log: Log }): Promise<HubmeshNode> => {
-  await using parts = new AsyncDisposableStack()
   const { home } = config
+  if (!config.seed && config.mirror.length > 0)
+    throw new MeshError('usage', 'only a seed mirrors', { hint: 'add --seed, or `seed: true` in hubmesh.yaml' })
+  const token = config.seed ? await readUpstreamToken(config.upstream.tokenFile) : undefined
   await prepareHome(home)
   await refuseSecondNode(home)
 
@@ -43,6 +45,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   const site = config.site ?? peerIdOf(identity).slice(-8)
   const role = config.seed ? 'seed' : 'peer'
 
+  await using parts = new AsyncDisposableStack()
   const quota = config.store.quota === undefined ? {} : { quota: parseSize(config.store.quota) }
   const store = await openStore({ home, ...quota, log: log.room('store'), meter })
   parts.defer(() => store.close())
@@ -68,14 +71,11 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
         { blobs, blocks, catalogs, swarm: mesh, signer, log: log.room('origin'), meter },
         {
           upstream: config.upstream.url,
-          token: await readUpstreamToken(config.upstream.tokenFile),
+          token,
           pollSeconds: parseDuration(config.upstream.poll),
         },
       )
     : undefined
-  if (origin === undefined && config.mirror.length > 0)
-    throw new MeshError('usage', 'only a seed mirrors', { hint: 'add --seed, or `seed: true` in hubmesh.yaml' })
-
   const library = createLibrary(
     { blobs, blocks, catalogs, swarm: mesh, source: mesh, log: log.room('mirror'), meter },
     { policy, follow: config.follow, publisherId: signer.publisher },
@@ -85,14 +85,20 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
     { swarm: mesh, library, blobs, catalogs, meter, origin },
     { publisherId: signer.publisher, site, bootstrap: membership.bootstrap, joinProblem: membership.problem },
   )
+  const { host, port } = parseHostPort(config.gateway.listen)
   const gateway = createGateway(
     { library, status, log: log.room('gateway'), meter },
-    { ...parseHostPort(config.gateway.listen), hosts: config.gateway.hosts, origins: config.gateway.origins },
+    { host, port, hosts: config.gateway.hosts, origins: config.gateway.origins },
   )
 
   // The gateway first: a port in use is the likeliest fault, and known at once.
   parts.defer(() => gateway.stop())
   const { url } = await gateway.start()
+  if (!/^(127\.|::1$|localhost$)/.test(host))
+    log.warn(
+      { gateway: url },
+      'the gateway answers everybody who can reach its address: keep strangers out by firewall',
+    )
   await mesh.start()
   parts.defer(() => library.stop())
   await library.start()
