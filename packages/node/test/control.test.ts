@@ -12,6 +12,7 @@ import {
   type Publisher,
   type PullOptions,
   type PullResult,
+  type Snapshot,
   type TaskProgress,
   asGitOid,
   asSha256,
@@ -95,12 +96,12 @@ describe('control', () => {
     const origin = {
       sync: () => Promise.reject(new MeshError('unreachable', 'no Hub')),
     } as Partial<Publisher> as Publisher
-    const held = { ...libraryOf(pulled), resolve: async () => ({}) } as Partial<Library> as Library
+    const held: Library = { ...libraryOf(pulled), resolve: async () => ({}) as Partial<Snapshot> as Snapshot }
     expect(await controlOf(held, origin).pull(request, { signal, onProgress: () => {} })).toMatchObject({ files: 1 })
-    const absent = {
+    const absent: Library = {
       ...libraryOf(pulled),
       resolve: () => Promise.reject(new MeshError('repo-not-found', 'none')),
-    } as Partial<Library> as Library
+    }
     await expect(controlOf(absent, origin).pull(request, { signal, onProgress: () => {} })).rejects.toMatchObject({
       code: 'unreachable',
     })

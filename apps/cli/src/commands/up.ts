@@ -50,7 +50,6 @@ export const up = async (flags: UpFlags): Promise<void> => {
   const signal = await signalled
   log.info({ signal }, 'stopping')
   await node.stop()
-  process.exit(0) // libp2p's timers would hold the process for another second
 }
 
 /** Tickets are written into the home, as `hubmesh join` does. @returns the bare addresses */
