@@ -7,6 +7,11 @@
  */
 export * from './fixtures/build-repo.ts'
 export * from './fixtures/pseudo-random.ts'
+export * from './fixtures/sample-repo.ts'
+export * from './fixtures/sample-repos.ts'
+export * from './fixtures/tiny-bert.ts'
+export * from './fixtures/tiny-sayings.ts'
+export * from './fixtures/tiny-sovits.ts'
 export * from './memory/store.ts'
 export * from './sample-hub/content.ts'
 export type { Fault, FaultKind, Faults, HubRoute } from './sample-hub/faults.ts'

@@ -1,18 +1,27 @@
 import { createHash } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { type GitOid, type Sha256, asGitOid, asSha256 } from '@hubmesh/content'
-import { pseudoRandom } from '../fixtures/pseudo-random.ts'
+import { pseudoRandom, pseudoRandomFloats } from '../fixtures/pseudo-random.ts'
 
 /**
- * A file's content as tests give it: bytes, text, a file on disk that must not change, a run of `pseudoRandom`, or several
- * of these one after another. Only the first two cost memory.
+ * A file's content as tests give it: bytes, text, a file on disk that must not change, a run of `pseudoRandom` or
+ * `pseudoRandomFloats`, or several of these one after another. Only the first two cost memory.
  */
 export type FileContent =
   | Uint8Array
   | string
   | { readonly path: string }
-  | { readonly seed: string | number; readonly size: number; readonly offset?: number }
   | { readonly parts: readonly FileContent[] }
+  | GeneratedContent
+
+export interface GeneratedContent {
+  readonly seed: string | number
+  readonly size: number
+  /** Where in the seed's stream it begins. @default 0 */
+  readonly offset?: number
+  /** @default 'bytes' */
+  readonly kind?: 'bytes' | 'floats'
+}
 
 /** Content of a known size that can be read from any place, as often as wanted. */
 export interface Content {
@@ -34,8 +43,9 @@ export const openContent = async (content: FileContent): Promise<Content> => {
   if (content instanceof Uint8Array) return bytesContent(content)
   if ('path' in content) return diskContent(content.path, (await stat(content.path)).size)
   if ('parts' in content) return joinedContent(await Promise.all(content.parts.map(openContent)))
-  const { seed, size, offset = 0 } = content
-  return pieced(size, (start, end) => pseudoRandom(seed, end - start, offset + start))
+  const { seed, size, offset = 0, kind } = content
+  const generate = kind === 'floats' ? pseudoRandomFloats : pseudoRandom
+  return pieced(size, (start, end) => generate(seed, end - start, offset + start))
 }
 
 /** Both names of the content in one pass. */
