@@ -39,12 +39,17 @@ export interface PublishResult {
   readonly revision: string
   readonly files: number
   readonly bytes: number
+  /** True when the ref had this very content already, and nothing was published. */
+  readonly unchanged?: boolean
 }
 
 /** Puts revisions of repos into this node's own signed catalog. */
 export interface CatalogWriter {
-  /** Applies a change to one repo's offer, rewrites its shard and the root, seals, commits, announces. One at a time. */
-  update(repo: RepoRef, change: (held: CatalogRepo | undefined) => CatalogRepo): Promise<void>
+  /**
+   * Applies a change to one repo's offer, rewrites its shard and the root, seals, commits, announces. One at a time. The
+   * same offer again changes nothing; undefined takes the repo out.
+   */
+  update(repo: RepoRef, change: (held: CatalogRepo | undefined) => CatalogRepo | undefined): Promise<void>
   /** What this node's own catalog offers of a repo. */
   offered(repo: RepoRef): Promise<CatalogRepo | undefined>
 }
