@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Library, Log, Meter, NodeStatus } from '@hubmesh/content'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Access, type Visitor, createAccess } from './access.ts'
@@ -8,7 +9,7 @@ import { headerText } from './http/headers.ts'
 import { type Route, isOwnRoute, parseRoute, querySuffix } from './http/route.ts'
 import { answerRoute, isBytesRoute, refuseMethod } from './routes/index.ts'
 import type { GatewayRequest, Room } from './routes/request.ts'
-import { createServer, listen, stopServer } from './server.ts'
+import { type RequestsUnderWay, createServer, listen, stopServer } from './server.ts'
 
 export interface GatewayComponents {
   readonly library: Library
@@ -41,7 +42,7 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
   const { library, status, log } = components
   const room: Room = { library, status, log, pool: createBufferPool() }
   const access = createAccess({ host: options.host, hosts: options.hosts ?? [], origins: options.origins ?? [] })
-  const underWay = new Set<AbortController>()
+  const underWay = new Map<Promise<void>, AbortController>()
   const app = createServer(log)
 
   app.addHook('onRequest', async (request, reply) => {
@@ -50,23 +51,41 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
     const answer = access.judge(visitor) ?? refuseMethod(request.method, request.meshRoute)
     if (answer !== undefined) await send(reply, withCommon(answer, visitor, access))
   })
+  // Pipelined requests of one connection are answered one after another: each would hold buffers until its turn.
+  const turns = new WeakMap<Socket, Promise<void>>()
   app.all('/', async (request, reply) => {
-    const visitor = visitorOf(request)
+    const { socket } = request.raw
     const leaving = new AbortController()
-    underWay.add(leaving)
-    reply.raw.once('close', () => {
-      underWay.delete(leaving)
-      leaving.abort(new Error('the client has left'))
+    const answered = (turns.get(socket) ?? Promise.resolve()).then(async () => {
+      const leave = (): void => leaving.abort(new Error('the client has left'))
+      socket.once('close', leave)
+      if (socket.destroyed) leave()
+      try {
+        const answer = await answerSafely(room, request, leaving.signal)
+        await send(reply, withCommon(answer, visitorOf(request), access))
+      } catch (error) {
+        log.error({ err: error }, 'an answer could not be sent')
+        socket.destroy()
+      } finally {
+        socket.off('close', leave)
+      }
     })
-    const answer = await answerSafely(room, request, leaving.signal)
-    await send(reply, withCommon(answer, visitor, access))
+    turns.set(socket, answered)
+    underWay.set(answered, leaving)
+    await answered
+    underWay.delete(answered)
   })
-  const abortAll = (): void => {
-    for (const controller of underWay) controller.abort(new Error('the gateway stops'))
+  const requests: RequestsUnderWay = {
+    abort: () => {
+      for (const leaving of underWay.values()) leaving.abort(new Error('the gateway stops'))
+    },
+    ended: async () => {
+      await Promise.allSettled(underWay.keys())
+    },
   }
   return {
     start: () => listen(app, options),
-    stop: () => stopServer(app, abortAll),
+    stop: () => stopServer(app, requests),
   }
 }
 

@@ -16,11 +16,12 @@ const REQUEST_TIMEOUT_MS = 60_000
 const KEEP_ALIVE_MS = 120_000
 /** A client that takes nothing for so long holds a buffer for nothing. */
 const STALL_TIMEOUT_MS = 300_000
-/** Two buffers of the smallest kind for each stay within the pool. */
+/** One smallest buffer for each is 32 MiB, beside the pool. */
 const MAX_CONNECTIONS = 2048
 /** How long requests under way may go on when the gateway stops, and how long their connections may take to end. */
 const STOP_GRACE_MS = 1_000
 const STOP_CLOSE_MS = 500
+const STOP_WITHIN_MS = 1_900
 
 /** Fastify with this gateway's bounds. Every request goes to one route: the target is parsed by us, from its raw text. */
 export const createServer = (log: Log): FastifyInstance => {
@@ -69,16 +70,25 @@ export const listen = async (
   return { url: `http://${reachableName(host)}:${address.port}` }
 }
 
+export interface RequestsUnderWay {
+  abort(): void
+  /** Resolves once they have let go of what they read from. */
+  ended(): Promise<void>
+}
+
 /** Within 2 s, whatever clients do. */
-export const stopServer = async (app: FastifyInstance, abortAll: () => void): Promise<void> => {
-  const closed = app.close()
-  const grace = setTimeout(abortAll, STOP_GRACE_MS)
-  const cut = setTimeout(() => app.server.closeAllConnections(), STOP_GRACE_MS + STOP_CLOSE_MS)
+export const stopServer = async (app: FastifyInstance, requests: RequestsUnderWay): Promise<void> => {
+  const closed = app.close().then(() => requests.ended())
+  const timers = [
+    setTimeout(() => requests.abort(), STOP_GRACE_MS),
+    setTimeout(() => app.server.closeAllConnections(), STOP_GRACE_MS + STOP_CLOSE_MS),
+  ]
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  timers.push(setTimeout(resolve, STOP_WITHIN_MS))
   try {
-    await closed
+    await Promise.race([closed, late])
   } finally {
-    clearTimeout(grace)
-    clearTimeout(cut)
+    for (const timer of timers) clearTimeout(timer)
   }
 }
 

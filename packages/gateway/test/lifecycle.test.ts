@@ -8,27 +8,19 @@ import { exchange, get, parts } from './support/http.ts'
 import { never } from './support/library.ts'
 import { patternContent } from './support/repos.ts'
 
-const failureOf = async (options: Parameters<typeof startGateway>[0]): Promise<unknown> => {
-  const { gateway } = await startGateway(options).catch((error: unknown) => {
-    throw error
-  })
-  await gateway.stop()
-  return undefined
-}
-
 describe('starting', () => {
   it('says which port is taken, and what to do', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')
     const { port } = other.address() as AddressInfo
-    await expect(failureOf({ port })).rejects.toSatisfy(
+    await expect(startGateway({ port })).rejects.toSatisfy(
       (error) => isMeshError(error, 'busy') && error.message.includes(String(port)) && error.hint !== undefined,
     )
     other.close()
   })
 
   it('says that an address is not of this machine', async () => {
-    await expect(failureOf({ host: '192.0.2.1' })).rejects.toSatisfy(
+    await expect(startGateway({ host: '192.0.2.1' })).rejects.toSatisfy(
       (error) => isMeshError(error, 'config') && error.hint !== undefined,
     )
   })

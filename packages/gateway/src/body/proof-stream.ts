@@ -33,7 +33,7 @@ export const proofStream = async (body: FileBody, options: StreamOptions): Promi
   return {
     send: async (response) => {
       try {
-        await pump(response, { iterator, first, length: range.end - range.start })
+        await pump(response, { iterator, first, length: range.end - range.start, signal })
       } catch (error) {
         if (!signal.aborted) log.warn({ err: error }, 'a file ends short at a client: its bytes stopped coming')
         endShort(response)
@@ -49,33 +49,46 @@ interface Source {
   readonly iterator: AsyncIterator<Uint8Array>
   readonly first: IteratorResult<Uint8Array>
   readonly length: number
+  readonly signal: AbortSignal
 }
 
-const pump = async (response: ServerResponse, { iterator, first, length }: Source): Promise<void> => {
+const pump = async (response: ServerResponse, { iterator, first, length, signal }: Source): Promise<void> => {
   let left = length
   for (let step = first; step.done !== true;) {
     left -= step.value.length
     if (left < 0) throw new MeshError('bad-bytes', 'a read gave more than its range')
     const next = watched(iterator.next())
-    if (!(await writeSpread(response, step.value, next))) return
+    await writeSpread(step.value, next, (bytes) => writeOr(response, bytes, signal))
     step = await next.promise
   }
   if (left > 0) throw new MeshError('bad-bytes', 'a read gave less than its range')
   response.end()
 }
 
-/** Writes a proven part; its end is spread over time while what comes next is not there. False when the client left. */
-const writeSpread = async (response: ServerResponse, bytes: Uint8Array, next: Watched): Promise<boolean> => {
+/** Writes a proven part; its end is spread over time while what comes next is not there. */
+const writeSpread = async (
+  bytes: Uint8Array,
+  next: Watched,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> => {
   await turn() // what is there already shows itself within a turn
-  if (next.isSettled()) return writeTaken(response, bytes)
-  let written = bytes.length - Math.min(HELD_BYTES, Math.floor(bytes.length / 2))
-  const part = Math.max(1, Math.ceil((bytes.length - written) / TRICKLE_PARTS))
-  if (!(await writeTaken(response, bytes.subarray(0, written)))) return false
-  while (written < bytes.length && !(await next.settledWithin(TRICKLE_MS))) {
-    if (!(await writeTaken(response, bytes.subarray(written, written + part)))) return false
-    written += part
+  let written = next.isSettled() ? 0 : bytes.length - Math.min(HELD_BYTES, Math.floor(bytes.length / 2))
+  if (written > 0) {
+    const part = Math.max(1, Math.ceil((bytes.length - written) / TRICKLE_PARTS))
+    await write(bytes.subarray(0, written))
+    while (written < bytes.length && !(await next.settledWithin(TRICKLE_MS))) {
+      await write(bytes.subarray(written, written + part))
+      written += part
+    }
   }
-  return written >= bytes.length || writeTaken(response, bytes.subarray(written))
+  if (written < bytes.length) await write(bytes.subarray(written))
+}
+
+/** @throws the signal's reason when the client has left */
+const writeOr = async (response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<void> => {
+  if (await writeTaken(response, bytes, signal)) return
+  signal.throwIfAborted()
+  throw new MeshError('unreachable', 'the connection broke')
 }
 
 interface Watched {

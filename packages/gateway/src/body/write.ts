@@ -3,18 +3,19 @@ import { endSocket } from '../http/end-socket.ts'
 
 /**
  * Writes bytes and resolves when the kernel has taken them all, so that their buffer may be used again: true, or false
- * when the connection is gone.
+ * when the signal ends first.
  */
-export const writeTaken = (response: ServerResponse, bytes: Uint8Array): Promise<boolean> =>
+export const writeTaken = (response: ServerResponse, bytes: Uint8Array, signal: AbortSignal): Promise<boolean> =>
   new Promise((resolve) => {
-    if (response.destroyed) {
+    if (signal.aborted || response.destroyed) {
       resolve(false)
       return
     }
+    // Not the response's own `close`: it has none while it waits behind another on the same connection.
     const gone = (): void => resolve(false)
-    response.once('close', gone)
+    signal.addEventListener('abort', gone, { once: true })
     response.write(bytes, (error) => {
-      response.off('close', gone)
+      signal.removeEventListener('abort', gone)
       resolve(!error)
     })
   })

@@ -20,6 +20,8 @@ export interface Cold {
   readonly chunkBytes: number
   /** Before each chunk; never returns for a chunk that does not come. */
   readonly before?: (chunk: number, signal: AbortSignal) => Promise<void>
+  /** Gives so many bytes more than were asked for, as only a fault would. */
+  readonly tooMany?: number
 }
 
 export interface RepoPlan {
@@ -169,10 +171,12 @@ const blobOf = (file: FileEntry, content: Content): BlobHandle => ({
 
 async function* readCold(
   content: Content,
-  { start, end }: ByteRange,
-  { chunkBytes, before }: Cold,
+  range: ByteRange,
+  { chunkBytes, before, tooMany = 0 }: Cold,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  const { start } = range
+  const end = range.end + tooMany
   for (let at = start, chunk = 0; at < end; chunk += 1) {
     signal.throwIfAborted()
     await before?.(chunk, signal)
