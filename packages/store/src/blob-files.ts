@@ -1,10 +1,10 @@
 import type { BigIntStats } from 'node:fs'
-import { type FileHandle, chmod, mkdir, open, rename, stat } from 'node:fs/promises'
+import { type FileHandle, chmod, mkdir, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { type BlobHandle, type Log, type Sha256, type StoreStatus, sha256Bytes } from '@hubmesh/content'
 import type { ChunkIndex } from './chunk-index.ts'
-import { errnoOf, onDisk, readFully, removeFile, syncFolder } from './disk.ts'
+import { moveIfThere, onDisk, openIfThere, readFully, removeFile, syncFolder } from './disk.ts'
 import type { IndexDb } from './index-db.ts'
 import { createKeyedLock } from './keyed-lock.ts'
 import type { Layout } from './layout.ts'
@@ -159,7 +159,7 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
 interface OpenFile {
   readonly file: FileHandle
   readonly size: number
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 const createHandle = ({ file, size, close }: OpenFile, path: string): BlobHandle => ({
@@ -191,24 +191,4 @@ const isSame = (found: BlobRecord, record: BlobRecord): boolean =>
 const count = (total: { bytes: number; blobs: number }, bytes: number, blobs: 1 | -1): void => {
   total.bytes += blobs * bytes
   total.blobs += blobs
-}
-
-const openIfThere = async (path: string): Promise<FileHandle | undefined> => {
-  try {
-    return await open(path, 'r')
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
-    throw error
-  }
-}
-
-/** False when there was nothing to move. */
-const moveIfThere = async (from: string, to: string): Promise<boolean> => {
-  try {
-    await rename(from, to)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return false
-    throw error
-  }
 }

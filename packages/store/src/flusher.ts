@@ -20,7 +20,7 @@ export interface Flusher {
 
 /**
  * Batches durability behind writes. `persist` makes durable all that was written before it was called; it is called once at
- * a time. When it fails, nobody can tell what is on the disk: every later call fails with the same error.
+ * a time. When it fails, what it was to persist counts as lost, and the next to write or flush is told.
  */
 export const createFlusher = (persist: () => Promise<void>): Flusher => {
   /** Bytes that are being written or are not durable yet, and those of them that are written. */
@@ -38,20 +38,16 @@ export const createFlusher = (persist: () => Promise<void>): Flusher => {
     written = 0
     try {
       await persist()
-      unsynced -= bytes
     } catch (error) {
       failure = { error }
-      throw error
     } finally {
+      unsynced -= bytes
       running = undefined
       wake()
     }
   }
 
   const start = (): Promise<void> => (running ??= run())
-
-  /** For flushes that nobody waits for: the next writer hears of a failure. */
-  const startUnseen = (): void => void start().catch(() => {})
 
   const wake = (): void => {
     const woken = waiting
@@ -60,12 +56,15 @@ export const createFlusher = (persist: () => Promise<void>): Flusher => {
   }
 
   const throwFailure = (): void => {
-    if (failure !== undefined) throw failure.error
+    const failed = failure
+    failure = undefined
+    if (failed !== undefined) throw failed.error
   }
 
   const waitForRoom = async (bytes: number): Promise<void> => {
-    while (unsynced > 0 && unsynced + bytes > MAX_UNSYNCED_BYTES && failure === undefined) {
-      if (written > 0) startUnseen()
+    const hasNone = (): boolean => unsynced > 0 && unsynced + bytes > MAX_UNSYNCED_BYTES && failure === undefined
+    while (hasNone()) {
+      if (written > 0) void start()
       await new Promise<void>((resolve) => waiting.push(resolve))
     }
     throwFailure()
@@ -73,8 +72,8 @@ export const createFlusher = (persist: () => Promise<void>): Flusher => {
 
   const flush = async (): Promise<void> => {
     if (running !== undefined) await running // it may have begun before the last write
-    throwFailure()
     await start()
+    throwFailure()
   }
 
   return {
@@ -89,8 +88,8 @@ export const createFlusher = (persist: () => Promise<void>): Flusher => {
         throw error
       }
       written += bytes
-      if (written >= FLUSH_BYTES || waiting.length > 0) startUnseen()
-      else timer ??= setTimeout(startUnseen, FLUSH_MS)
+      if (written >= FLUSH_BYTES || waiting.length > 0) void start()
+      else timer ??= setTimeout(() => void start(), FLUSH_MS)
     },
     flush,
     close: async () => {

@@ -2,7 +2,7 @@ import { Level } from 'level'
 import { MeshError } from '@hubmesh/content'
 import { createCommitter } from './committer.ts'
 import { diskError, errnoOf } from './disk.ts'
-import { type Table, type TableSource, type Write, createTable, textKey } from './table.ts'
+import { type Table, type TableSource, type Write, openTable, textKey } from './table.ts'
 
 /** Version of what stands in the index. */
 const FORMAT = 1
@@ -51,7 +51,7 @@ export const openIndex = async (path: string): Promise<IndexDb> => {
   } catch (error) {
     throw openError(error)
   }
-  const tables = openTables(db)
+  const tables = await openTables(db)
   const write = async (writes: readonly Write[], sync: boolean): Promise<void> => {
     try {
       await db.batch(
@@ -77,15 +77,15 @@ export const openIndex = async (path: string): Promise<IndexDb> => {
   }
 }
 
-const openTables = (db: TableSource): Tables =>
-  Object.fromEntries(
-    Object.entries(TABLES).map(([name, prefix]) => [name, createTable(db, prefix)]),
-  ) as unknown as Tables
+const openTables = async (db: TableSource): Promise<Tables> => {
+  const opened = Object.entries(TABLES).map(async ([name, prefix]) => [name, await openTable(db, prefix)] as const)
+  return Object.fromEntries(await Promise.all(opened)) as unknown as Tables
+}
 
-const requireFormat = async ({ tables, commit }: IndexDb): Promise<void> => {
+const requireFormat = async (index: IndexDb): Promise<void> => {
   const key = textKey('format')
-  const found = tables.meta.get(key)
-  if (found === undefined) await commit([tables.meta.put(key, Uint8Array.of(FORMAT))])
+  const found = index.tables.meta.get(key)
+  if (found === undefined) await index.commit([index.tables.meta.put(key, Uint8Array.of(FORMAT))])
   else if (found[0] !== FORMAT)
     throw new MeshError('config', `the home's index has format ${found[0]}, only ${FORMAT} is known here`, {
       hint: 'a newer hubmesh wrote it: update this node',

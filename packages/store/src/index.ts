@@ -1,31 +1,9 @@
-/** This disk: blobs, partials, structured blocks and the index. So far the room's interface; the disk store comes next. */
-import {
-  type BlobStore,
-  type BlockStore,
-  type CatalogStore,
-  type ChunkShelf,
-  type Log,
-  type Meter,
-  MeshError,
-} from '@hubmesh/content'
-
-export interface Store {
-  blobs: BlobStore
-  blocks: BlockStore
-  catalogs: CatalogStore
-  shelf: ChunkShelf
-  close(): Promise<void>
-}
-
-export interface StoreOptions {
-  /** The node's home. */
-  home: string
-  /** Bytes. @default no bound */
-  quota?: number
-  log: Log
-  meter: Meter
-}
-
-/** @throws MeshError always: the disk store is not built yet */
-export const openStore = ({ home }: StoreOptions): Promise<Store> =>
-  Promise.reject(new MeshError('not-ready', `no store can be opened in ${home}: the disk store is not built yet`))
+/**
+ * What this node keeps on its disk: blobs, the partials they grow in, structured blocks, and what it believes.
+ *
+ *     const store = await openStore({ home: '/home/me/.hubmesh', log, meter })
+ *     const partial = await store.blobs.openPartial(plan)
+ *     await partial.putChunk(0, verify([received], sha256))
+ *     await store.close()
+ */
+export { type Store, type StoreOptions, openStore } from './store.ts'

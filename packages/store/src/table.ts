@@ -24,8 +24,9 @@ export interface Table {
   lastKey(): Promise<Uint8Array | undefined>
 }
 
-export const createTable = (db: TableSource, name: string): Table => {
+export const openTable = async (db: TableSource, name: string): Promise<Table> => {
   const level = db.sublevel<Uint8Array, Uint8Array>(name, { keyEncoding: 'view', valueEncoding: 'view' })
+  await level.open()
   return {
     get: (key) => level.getSync(key),
     load: (key) => level.get(key),

@@ -22,7 +22,7 @@ export interface BlobStore {
   adoptBlob(sha256: Sha256): Promise<boolean>
   /**
    * The partial of one chunk list, made on first use; all callers share one. Close it when done with it.
-   * @throws MeshError `bad-bytes` for a list whose whole turned out not to be what it said, `no-space`
+   * @throws MeshError `bad-bytes` for a list whose whole is known to be another than the plan says, `no-space`
    */
   openPartial(plan: PartialPlan): Promise<PartialBlob>
   /** Begins, or after a crash takes up again, the staging of bytes from outside. */
@@ -65,7 +65,8 @@ export interface PartialBlob {
   adopt(indexes: readonly number[], signal: AbortSignal): Promise<number[]>
   /**
    * Resolves once all chunks are here, the whole sha256 was checked and the blob has its name.
-   * Rejects with MeshError `bad-bytes` when the whole is not what the list's publisher said: the partial is gone then.
+   * Rejects with MeshError `bad-bytes` when the whole is not what the plan said. The bytes then have the name that they
+   * hash to, so that who told the truth about this list finds them.
    */
   readonly finished: Promise<void>
   close(): Promise<void>

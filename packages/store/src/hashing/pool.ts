@@ -66,6 +66,7 @@ export const createHashPool = ({ log }: { log: Log }): HashPool => {
     const settled = Promise.withResolvers<HashResult>()
     settled.promise.catch(() => {}) // whoever waits for it hears of it; a cancelled one nobody waits for
     thread.jobs.set(number, { settled, onProgress })
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
     const send = (message: ToWorker): void => thread.worker.postMessage(message)
     send({ type: 'start', job: number, request })
     return {

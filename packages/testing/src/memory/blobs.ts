@@ -27,7 +27,6 @@ export const createMemoryBlobs = (components: {
 }): MemoryBlobs => {
   const { state, meter, putBlocks } = components
   const partials = new Map<Cid, PartialBlob>()
-  const badLists = new Set<Cid>()
   const staged = new Map<string, Staging>()
 
   const adoptBlob = async (sha256: Sha256): Promise<boolean> => {
@@ -40,16 +39,11 @@ export const createMemoryBlobs = (components: {
   }
 
   const openPartial = async (plan: PartialPlan): Promise<PartialBlob> => {
-    if (badLists.has(plan.list)) throw new MeshError('bad-bytes', `list ${plan.list} does not describe its blob`)
-    let partial = partials.get(plan.list)
-    if (partial === undefined) {
-      partial = createMemoryPartial({ state, meter }, plan)
-      partials.set(plan.list, partial)
-      partial.finished.catch(() => {
-        badLists.add(plan.list)
-        partials.delete(plan.list)
-      })
-    }
+    if ((state.lists.get(plan.list)?.sha256 ?? plan.sha256) !== plan.sha256)
+      throw new MeshError('bad-bytes', `list ${plan.list} is not of the blob that it is said to be of`)
+    const partial = partials.get(plan.list) ?? createMemoryPartial({ state, meter }, plan)
+    partials.set(plan.list, partial)
+    partial.finished.catch(() => partials.delete(plan.list)) // it was planned by a lie: the next begins with another
     return partial
   }
 

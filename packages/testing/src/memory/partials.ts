@@ -34,13 +34,11 @@ export const createMemoryPartial = (
   const finish = async (): Promise<void> => {
     const whole = new Uint8Array(Buffer.concat(Array.from({ length: plan.chunks }, (_, index) => stored.get(index)!)))
     stored.clear()
-    if (sha256Of(whole) !== plan.sha256 || whole.length !== plan.size) {
-      finished.reject(new MeshError('bad-bytes', `the chunks of list ${plan.list} are not the blob that it names`))
-      return
-    }
-    state.lists.set(plan.list, { sha256: plan.sha256, size: plan.size })
-    keepBlob(state, plan.sha256, whole)
-    finished.resolve()
+    const sha256 = sha256Of(whole)
+    state.lists.set(plan.list, { sha256, size: whole.length })
+    keepBlob(state, sha256, whole)
+    if (sha256 === plan.sha256) finished.resolve()
+    else finished.reject(new MeshError('bad-bytes', `list ${plan.list} is not of the blob that it is said to be of`))
   }
 
   const putChunk = async (index: number, bytes: VerifiedBytes): Promise<void> => {

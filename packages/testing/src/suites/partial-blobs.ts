@@ -96,17 +96,20 @@ export const partialSuite = (open: OpenStore): void => {
     await again.close()
   })
 
-  it('is thrown away when the whole is not what its list said', async () => {
+  it('refuses who said that the whole is what it is not, and nobody else', async () => {
     const claimed = nameBytes(sampleBytes(5, 5)).sha256
-    const plan = lyingPlan(sample, claimed)
-    const partial = await openPartial(sample, plan)
+    const lie = lyingPlan(sample, claimed)
+    const partial = await openPartial(sample, lie)
     const putting = putAll(partial, sample)
     await expect(partial.finished).rejects.toMatchObject({ code: 'bad-bytes' })
     await putting
     await partial.close()
     expect(await store().blobs.has(claimed)).toBe(false)
-    expect(await store().blobs.has(sample.sha256)).toBe(false)
-    await expect(store().blobs.openPartial(plan)).rejects.toMatchObject({ code: 'bad-bytes' })
+    await expect(store().blobs.openPartial(lie)).rejects.toMatchObject({ code: 'bad-bytes' })
+    const honest = await openPartial()
+    await honest.finished
+    await honest.close()
+    expect(await readDigest(store(), sample.sha256)).toBe(sample.sha256)
   })
 
   it('copies what other blobs hold', async () => {
