@@ -1,5 +1,4 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import type { Sha256 } from '@hubmesh/content'
 import { type Answer, HubError } from './answer.ts'
 import { fileAnswer } from './file-answer.ts'
 import type { HubRequest } from './request.ts'
@@ -48,7 +47,7 @@ export const answerCdn = (hub: HubState, request: HubRequest): Answer => {
 
 const sha256In = (url: URL): string => /^\/blobs\/([0-9a-f]{64})$/.exec(url.pathname)?.[1] ?? ''
 
-const findBlob = (repos: Iterable<HubRepo>, sha256: Sha256 | string): HubFile | undefined => {
+const findBlob = (repos: Iterable<HubRepo>, sha256: string): HubFile | undefined => {
   for (const repo of repos) {
     for (const revision of repo.revisions.values()) {
       for (const file of revision.files.values()) if (file.lfs?.oid === sha256) return file

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Answer, HubError } from './answer.ts'
 import { answerCdn } from './cdn.ts'
+import type { HubRoute } from './faults.ts'
 import type { Ledger, RequestRecord } from './ledger.ts'
 import { type HubRequest, decode, readRequest } from './request.ts'
 import { answerHub } from './routes/index.ts'
@@ -43,10 +44,8 @@ const answer = async (state: HubState, request: HubRequest): Promise<Answer> => 
   if (delay !== undefined) await sleep(delay.ms)
   const fault = faults.take('status', request.route, path)
   try {
-    if (fault !== undefined) {
-      const wait = fault.retryAfter === undefined ? undefined : { 'Retry-After': String(fault.retryAfter) }
-      throw new HubError(fault.status, 'The sample Hub was told to fail', wait)
-    }
+    if (fault !== undefined)
+      throw new HubError(fault.status, 'The sample Hub was told to fail', waitHeaders(fault, request.route))
     return await (request.route === 'cdn' ? answerCdn(state, request) : answerHub(state, request))
   } catch (error) {
     if (error instanceof HubError) return error.answer
@@ -54,6 +53,11 @@ const answer = async (state: HubState, request: HubRequest): Promise<Answer> => 
     return new HubError(500, 'Internal error').answer
   }
 }
+
+const waitHeaders = ({ retryAfter, rateLimit }: { retryAfter?: number; rateLimit?: number }, route: HubRoute) => ({
+  ...(retryAfter !== undefined && { 'Retry-After': String(retryAfter) }),
+  ...(rateLimit !== undefined && { RateLimit: `"${route === 'api' ? 'api' : 'resolvers'}";r=0;t=${rateLimit}` }),
+})
 
 /** What a fault's `path` is matched with before a file is found: the URL's path, at the CDN the file's own. */
 const matchedPath = ({ url, segments }: HubRequest): string =>

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export type HubRoute = 'api' | 'resolve' | 'cache' | 'raw' | 'cdn'
 
 export type FaultKind =
-  /** An error instead of the answer. `retryAfter` in seconds. */
-  | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: number }
+  /** An error instead of the answer. Seconds to wait are said by `Retry-After`, or by `RateLimit` as the Hub does. */
+  | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: number; readonly rateLimit?: number }
   /** Waits before the answer. */
   | { readonly kind: 'delay'; readonly ms: number }
   /** Ends a body after so many bytes of it, by FIN. */

@@ -96,7 +96,7 @@ export const addCommit = async (
   const title = message.split('\n', 1)[0] ?? ''
   const { author } = text
   const commit = { id: commitOid(text), parent: text.parent, title, message, date: date.toISOString(), author }
-  repo.revisions.set(commit.id, describe(commit, { contents, trees, changed, parent }))
+  repo.revisions.set(commit.id, describe(commit, { contents, trees, parent }))
   repo.refs.set(fullRef(ref), commit.id)
   return commit.id
 }
@@ -157,7 +157,6 @@ const storeFile = async (
 interface RevisionParts {
   readonly contents: ReadonlyMap<string, StoredFile>
   readonly trees: ReadonlyMap<string, GitOid>
-  readonly changed: ReadonlyMap<string, StoredFile>
   readonly parent: HubRevision | undefined
 }
 
