@@ -1,5 +1,5 @@
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
-import { MeshError, isMeshError } from '@hubmesh/content'
+import { MeshError, isAbort, isMeshError } from '@hubmesh/content'
 
 /** Writes all parts at `position`, one after the other, without joining them. */
 export const writeAll = async (file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> => {
@@ -63,14 +63,17 @@ export const removeFile = async (path: string): Promise<void> => {
   }
 }
 
-export const errnoOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
+export const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
-/** What a failed read or write means to those outside: `no-space` when the disk is full, else `io`. */
-export const diskError = (cause: unknown, what: string): MeshError => {
-  if (isMeshError(cause)) return cause
-  const full = ['ENOSPC', 'EDQUOT'].includes(String(errnoOf(cause))) || /no space|quota/i.test(messageOf(cause))
-  return full ? noSpace(cause) : new MeshError('io', `${what}: ${messageOf(cause)}`, { cause })
+/** What a failed read or write means to those outside: `no-space` when the disk is full, else `io`. All else is itself. */
+export const diskError = (cause: unknown, what: string): unknown => {
+  if (isMeshError(cause) || isAbort(cause) || errnoOf(cause) === undefined) return cause
+  const isFull = FULL.has(errnoOf(cause) ?? '') || /no space|quota/i.test(messageOf(cause))
+  return isFull ? noSpace(cause) : new MeshError('io', `${what}: ${messageOf(cause)}`, { cause })
 }
+
+const FULL = new Set(['ENOSPC', 'EDQUOT'])
 
 export const noSpace = (cause?: unknown): MeshError =>
   new MeshError('no-space', 'no space is left for the store', {

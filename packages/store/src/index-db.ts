@@ -92,7 +92,7 @@ const requireFormat = async (index: IndexDb): Promise<void> => {
     })
 }
 
-const openError = (error: unknown): MeshError => {
+const openError = (error: unknown): unknown => {
   const cause = error instanceof Error ? error.cause : undefined
   if (errnoOf(cause) === 'LEVEL_LOCKED')
     return new MeshError('busy', 'this home is in use by another hubmesh process', {

@@ -8,7 +8,7 @@ const MAX_THREADS = 2
 
 export interface HashJob<T> {
   /** Tells that the file is written up to here. */
-  advance(end: number): void
+  readonly advance: (end: number) => void
   /** @throws MeshError `io` */
   readonly result: Promise<T>
   /** Ends it without a result. */

@@ -1,11 +1,18 @@
 import { constants } from 'node:fs'
-import { copyFile, open } from 'node:fs/promises'
-import { type BlobStore, type IngestedBlob, MAX_CHUNK_BYTES } from '@hubmesh/content'
-import { onDisk, readFully, removeFile } from '../disk.ts'
+import { type FileHandle, copyFile, open } from 'node:fs/promises'
+import { type BlobStore, type IngestedBlob, MAX_CHUNK_BYTES, MIB, MeshError } from '@hubmesh/content'
+import { errnoOf, onDisk, readFully, removeFile, writeAll } from '../disk.ts'
+import type { DescribedBlob } from '../hashing/described-blob.ts'
+import type { HashJob } from '../hashing/pool.ts'
 import { nameBlob } from '../name-blob.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { describeBytes, nameBytesInMemory } from './small-ingest.ts'
 import type { IngestComponents } from './staged-ingest.ts'
+
+/** Bytes that are copied at a time. */
+const COPY_BYTES = 4 * MIB
+/** What file systems answer that cannot share bytes between two files, or not between these. */
+const NO_REFLINK = new Set(['ENOTSUP', 'EOPNOTSUPP', 'EXDEV', 'EINVAL', 'ENOSYS', 'ENOTTY', 'EPERM', 'EBADF'])
 
 type Options = Parameters<BlobStore['ingestFile']>[1]
 
@@ -40,8 +47,7 @@ const readSmall = async (path: string): Promise<Uint8Array | undefined> => {
 const ingestLarge = async (components: IngestComponents, path: string, options: Options): Promise<IngestedBlob> => {
   const copy = components.layout.scratch()
   try {
-    const size = await onDisk(`${path} cannot be copied`, () => copyInto(components, path, copy))
-    const described = await describeCopy(components, { path: copy, size }, options)
+    const { size, described } = await copyAndDescribe(components, { path, copy }, options)
     return await nameBlob(components, { path: copy, size }, described)
   } catch (error) {
     await removeFile(copy)
@@ -49,47 +55,65 @@ const ingestLarge = async (components: IngestComponents, path: string, options: 
   }
 }
 
-/** A reflink where the file system can. Resolves with the copy's size. */
-const copyInto = async ({ space }: IngestComponents, path: string, copy: string): Promise<number> => {
-  const source = await open(path, 'r')
-  try {
-    await space.claim((await source.stat()).size)
-  } finally {
-    await source.close()
-  }
-  await copyFile(path, copy, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL)
-  const file = await open(copy, 'r')
-  try {
-    return (await file.stat()).size
-  } finally {
-    await file.close()
-  }
-}
-
-/** The pass over the copy, while the disk takes it. */
-const describeCopy = async (
-  { hashes }: IngestComponents,
-  file: { path: string; size: number },
+/** The pass follows the copy, and the disk takes it meanwhile. */
+const copyAndDescribe = async (
+  { hashes, space }: IngestComponents,
+  { path, copy }: { path: string; copy: string },
   { gitOid, signal, onProgress }: Options,
-) => {
-  const job = hashes.describe(file, { gitOid, onProgress })
-  job.advance(file.size)
+): Promise<{ size: number; described: DescribedBlob }> =>
+  onDisk(`${path} cannot be copied`, async () => {
+    const isCloned = await cloneFile(path, copy)
+    const [source, target] = isCloned ? await openBoth(copy, copy, 'r') : await openBoth(path, copy, 'wx')
+    let job: HashJob<DescribedBlob> | undefined
+    try {
+      const { size } = await source.stat()
+      if (!isCloned) await space.claim(size)
+      job = hashes.describe({ path: copy, size }, { gitOid, onProgress })
+      if (!isCloned) await copyBytes({ source, target, size }, signal, job.advance)
+      job.advance(size)
+      await target.datasync()
+      return { size, described: await untilAborted(job.result, signal) }
+    } finally {
+      job?.cancel()
+      await source.close()
+      await target.close()
+    }
+  })
+
+/** A reflink: at once, and without a byte more on the disk. False where the file system has none. */
+const cloneFile = async (path: string, copy: string): Promise<boolean> => {
   try {
-    const [described] = await Promise.all([
-      untilAborted(job.result, signal),
-      onDisk('a copy cannot be synced', () => sync(file.path)),
-    ])
-    return described
-  } finally {
-    job.cancel()
+    await copyFile(path, copy, constants.COPYFILE_FICLONE_FORCE)
+    return true
+  } catch (error) {
+    if (!NO_REFLINK.has(errnoOf(error) ?? '')) throw error
+    return false
   }
 }
 
-const sync = async (path: string): Promise<void> => {
-  const file = await open(path, 'r')
+const openBoth = async (source: string, target: string, mode: 'r' | 'wx'): Promise<[FileHandle, FileHandle]> => {
+  const first = await open(source, 'r')
   try {
-    await file.datasync()
-  } finally {
-    await file.close()
+    return [first, await open(target, mode, 0o600)]
+  } catch (error) {
+    await first.close()
+    throw error
+  }
+}
+
+/** Copies exactly so many bytes: a file that grows meanwhile is taken as it was, one that shrinks is refused. */
+const copyBytes = async (
+  { source, target, size }: { source: FileHandle; target: FileHandle; size: number },
+  signal: AbortSignal,
+  onCopied: (end: number) => void,
+): Promise<void> => {
+  const buffer = new Uint8Array(COPY_BYTES)
+  for (let at = 0; at < size;) {
+    signal.throwIfAborted()
+    const read = await readFully(source, buffer.subarray(0, Math.min(buffer.length, size - at)), at)
+    if (read === 0) throw new MeshError('io', 'the file became shorter while it was read')
+    await writeAll(target, [buffer.subarray(0, read)], at)
+    at += read
+    onCopied(at)
   }
 }
