@@ -5,7 +5,8 @@
  *     npx -y pnpm@12 demo --once     ends by itself; non-zero when any byte was not as it should be
  */
 import { once } from 'node:events'
-import { type SampleHub, buildSampleRepos, createSampleHub } from '@hubmesh/testing'
+import type { RepoStatus } from '@hubmesh/content'
+import { type SampleHub, addSampleRepos, buildSampleRepos, commitNext, createSampleHub } from '@hubmesh/testing'
 import { createBar, megabytes, printTable, say } from './demo/screen.ts'
 import { type Swarm, type SwarmNode, createSwarm, download, freePort } from './integration/local-swarm.ts'
 
@@ -53,14 +54,16 @@ const main = async (): Promise<void> => {
 }
 
 const demonstrate = async (hub: SampleHub, swarm: Swarm): Promise<void> => {
-  const samples = await buildSampleRepos(hub)
-  const stage = await setUp(hub, swarm, samples.repos)
+  const samples = await buildSampleRepos()
+  await addSampleRepos(hub, samples)
+  const repos = samples.map(({ name }) => name)
+  const stage = await setUp(hub, swarm, repos)
   await downloadEverywhere(stage)
   await printSuppliers(stage)
 
   say('\nThe Hub moves on: one file changed, one grew near its front, one came, one went.')
-  const before = wantedFiles(stage)
-  await samples.update()
+  const before = { files: wantedFiles(stage), moved: await Promise.all(stage.offices.map(movedBytes)) }
+  await commitNext(hub, samples)
   await followUpdate(stage, before)
   printUrls(stage)
 }
@@ -125,30 +128,25 @@ const printSuppliers = async ({ hub, repos, seed, offices }: Stage): Promise<voi
   printTable(rows)
 }
 
-const followUpdate = async (stage: Stage, before: readonly Wanted[]): Promise<void> => {
+const followUpdate = async (stage: Stage, before: { files: readonly Wanted[]; moved: number[] }): Promise<void> => {
   const wanted = wantedFiles(stage)
-  const known = new Set(before.map(({ sha256 }) => sha256))
+  const known = new Set(before.files.map(({ sha256 }) => sha256))
   const changed = sum(wanted.filter(({ sha256 }) => !known.has(sha256)))
+  const startedAt = performance.now()
   for (const office of stage.offices) {
-    const movedBefore = await movedBytes(office)
-    const startedAt = performance.now()
-    await office.waitFor(
-      'the update',
-      ({ repos }) =>
-        stage.repos.every((repo) =>
-          repos.some((held) => nameOf(held) === repo && held.revision === stage.hub.sha(repo)),
-        ),
-      SYNC_WITHIN_MS,
-    )
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+    await office.waitFor('the update', ({ repos }) => isAtHead(repos, stage), SYNC_WITHIN_MS)
+    say(`The update is at ${office.name}, ${((performance.now() - startedAt) / 1000).toFixed(1)} s after the commit.`)
+  }
+  for (const [index, office] of stage.offices.entries()) {
     await downloadAll(office, wanted)
-    const moved = (await movedBytes(office)) - movedBefore
-    say(
-      `${office.name} has it (waited ${seconds} s): ${megabytes(moved)} moved; the changed files have ${megabytes(changed)}.`,
-    )
+    const moved = (await movedBytes(office)) - (before.moved[index] ?? 0)
+    say(`${office.name} moved ${megabytes(moved)}; the files that changed have ${megabytes(changed)}.`)
     if (moved > changed * UPDATE_SLACK) throw new Error(`${office.name} moved more than what changed`)
   }
 }
+
+const isAtHead = (held: readonly RepoStatus[], { hub, repos }: Stage): boolean =>
+  repos.every((repo) => held.some((entry) => nameOf(entry) === repo && entry.revision === hub.sha(repo)))
 
 const movedBytes = async (office: SwarmNode): Promise<number> => {
   const { counters } = await office.status()
@@ -186,7 +184,7 @@ const resolveUrl = ({ gateway }: SwarmNode, repo: string, path: string): string 
   return `${gateway}/${prefix}${id}/resolve/main/${path.split('/').map(encodeURIComponent).join('/')}`
 }
 
-const nameOf = ({ type, id }: { type: string; id: string }): string => (type === 'model' ? id : `${type}:${id}`)
+const nameOf = ({ type, id }: RepoStatus): string => (type === 'model' ? id : `${type}:${id}`)
 
 const gatewayAt = async (port: number): Promise<string> => `127.0.0.1:${await freePort(port)}`
 

@@ -17,7 +17,6 @@ export default defineConfig({
           name: 'unit',
           root,
           include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
-          exclude: ['packages/node/test/control.test.ts', 'packages/gateway/test/{cold,lifecycle}.test.ts'],
           // Worker threads that the code under test starts inherit this, and so find the rooms' sources.
           execArgv: ['--conditions=source'],
           testTimeout: 30_000,

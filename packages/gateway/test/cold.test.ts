@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { type Log, MIB, MeshError, type RepoRef, silentLog } from '@hubmesh/content'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
@@ -137,6 +138,18 @@ describe.concurrent('a cold file', () => {
     await raw.until(256 * 1024)
     raw.socket.destroy()
     await left.promise
+  })
+
+  it('is closed when it opens after the client has left', async () => {
+    const opening = Promise.withResolvers<void>()
+    const { target } = coldFile({ opening: opening.promise })
+    const raw = exchange(running.port, get('/-/healthz') + get(target))
+    await raw.until(100)
+    raw.socket.destroy()
+    await once(raw.socket, 'close')
+    // The gateway has seen it go once it has answered somebody who came later.
+    await ask(running.url, '/-/healthz')
+    opening.resolve()
   })
 
   it('is never sent with more than its length', async () => {

@@ -1,5 +1,15 @@
 import { join } from 'node:path'
-import { type Control, type Log, MeshError, type NodeId, createMeter, parseRepoSpec } from '@hubmesh/content'
+import {
+  type Control,
+  type Log,
+  MeshError,
+  type NodeId,
+  type Publisher,
+  type RepoRef,
+  createMeter,
+  parseRepoSpec,
+  repoKey,
+} from '@hubmesh/content'
 import { createControlServer, createGateway } from '@hubmesh/gateway'
 import { createMesh } from '@hubmesh/mesh'
 import { createLibrary } from '@hubmesh/mirror'
@@ -33,7 +43,8 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   const { home } = config
   if (!config.seed && config.mirror.length > 0)
     throw new MeshError('usage', 'only a seed mirrors', { hint: 'add --seed, or `seed: true` in hubmesh.yaml' })
-  const token = config.seed ? await readUpstreamToken(config.upstream.tokenFile) : undefined
+  const token = (): Promise<string | undefined> => readUpstreamToken(config.upstream.tokenFile)
+  if (config.seed) await token() // a bad file is better told now than at the first pull
   await prepareHome(home)
   await refuseSecondNode(home)
 
@@ -62,6 +73,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
       role,
       mdns: config.mesh.mdns,
       dataDir: join(home, 'mesh'),
+      publishers: [...new Set(config.trust.flatMap(({ publishers }) => publishers))],
     },
   )
   parts.defer(() => mesh.stop())
@@ -78,7 +90,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
     : undefined
   const library = createLibrary(
     { blobs, blocks, catalogs, swarm: mesh, source: mesh, log: log.room('mirror'), meter },
-    { policy, follow: config.follow, publisherId: signer.publisher },
+    { policy, follow: config.follow, publisherId: signer.publisher, pending: (repo) => isPending(origin, repo) },
   )
 
   const status = createStatus(
@@ -134,6 +146,12 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   let stopped: Promise<void> | undefined
   return { control, run, stop: () => (stopped ??= running.disposeAsync()) }
 }
+
+/** A repo that a mirror rule names and that has not been offered yet: readers wait for it. */
+const isPending = (origin: Publisher | undefined, repo: RepoRef): boolean =>
+  origin
+    ?.state()
+    .some((mirror) => mirror.repo === repoKey(repo) && mirror.revision === null && mirror.state !== 'failed') === true
 
 /** A node trusts its own publisher: after the others where one signature is enough, and for what no rule speaks of. */
 const withOwnPublisher = (rules: NodeConfig['trust'], own: string): TrustPolicy['rules'] => [

@@ -18,7 +18,7 @@ export interface BufferPool {
 }
 
 export const SMALLEST_BUFFER = 16 * KIB
-export const LARGEST_BUFFER = MIB
+const LARGEST_BUFFER = MIB
 /** On top come the smallest buffers, one a connection at most: 32 MiB with all connections that the server takes. */
 const POOL_BYTES = 32 * MIB
 /** What is kept when nobody reads. */

@@ -1,5 +1,6 @@
 import {
   type ByteRange,
+  type FileBody,
   type FileEntry,
   type Snapshot,
   isFile,
@@ -59,12 +60,27 @@ const answerFile = async (room: Room, request: GatewayRequest, pinned: Pinned): 
   }
   if (plan.part.end === plan.part.start) return { status: plan.status, headers, body: '' }
   const { signal } = request
-  const body = await within((signal) => snapshot.open(file, { signal }), { signal, ms: bytesPatience(request) })
+  const body = await openBody(snapshot, file, request)
   const stream = { range: plan.part, signal, patienceMs: bytesPatience(request), pool: room.pool, log: room.log }
   return {
     status: plan.status,
     headers: { ...headers, 'X-Mesh-Source': body.source },
     body: await fileStream(body, stream),
+  }
+}
+
+/** Closes what opens too late for anyone to read it. */
+const openBody = async (snapshot: Snapshot, file: FileEntry, request: GatewayRequest): Promise<FileBody> => {
+  let opening: Promise<FileBody> | undefined
+  try {
+    return await within((signal) => (opening = snapshot.open(file, { signal })), {
+      signal: request.signal,
+      ms: bytesPatience(request),
+    })
+  } catch (error) {
+    const ignore = (): void => {} // the error itself is told
+    void opening?.then((body) => body.close()).catch(ignore)
+    throw error
   }
 }
 

@@ -29,7 +29,7 @@ export const git: Handler<'git'> = (): Answer =>
     404,
   )
 
-/** `/{owner}/{repo}/SHA256SUMS`: in sha256sum's own format, names with odd characters escaped as it does. */
+/** `/{owner}/{repo}/SHA256SUMS[?revision=]`, for `sha256sum -c`. No repo path has a character that its format escapes. */
 export const sums: Handler<'sums'> = async (room, route, request): Promise<Answer> => {
   const { snapshot } = await pinQuery(room, route, request)
   const moved = renamed(snapshot, route, request)

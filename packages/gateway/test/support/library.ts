@@ -20,6 +20,8 @@ export interface Cold {
   readonly chunkBytes: number
   /** Before each chunk; never returns for a chunk that does not come. */
   readonly before?: (chunk: number, signal: AbortSignal) => Promise<void>
+  /** Before it is open; deaf to the signal. */
+  readonly opening?: Promise<void>
   /** Gives so many bytes more than were asked for, as only a fault would. */
   readonly tooMany?: number
 }
@@ -116,7 +118,15 @@ export const createTestLibrary = (): TestLibrary => {
       const sha = (offered.refs[name] ?? offered.refs[`refs/tags/${name}`])?.revision ?? name
       const commit = commits.find((commit) => commit.revision === sha)
       if (commit === undefined) throw new MeshError('revision-not-found', `${revision} is no revision of ${repo.id}`)
-      return snapshotOf(offered, commit, (file, content) => bodyOf(file, content), warmed)
+      return snapshotOf(
+        offered,
+        commit,
+        async (file, content) => {
+          await cold.get(file.path)?.opening
+          return bodyOf(file, content)
+        },
+        warmed,
+      )
     },
     repo: async (repo) => find(repo).offered,
     list: async (type) =>
@@ -137,7 +147,7 @@ export const createTestLibrary = (): TestLibrary => {
 const snapshotOf = (
   offered: OfferedRepo,
   { manifest, revision, entries, contents }: TestCommit,
-  open: (file: FileEntry, content: Content) => FileBody,
+  open: (file: FileEntry, content: Content) => Promise<FileBody>,
   warmed: string[],
 ): Snapshot => ({
   repo: offered.repo,

@@ -9,7 +9,7 @@ export interface FrameReader {
   /** Whole frames, without their length. Ends when the other side has closed; throws when it has reset. */
   readonly frames: AsyncGenerator<Uint8ArrayList>
   /** Bytes taken in and not yet read. */
-  unread(): number
+  readonly unread: () => number
 }
 
 /**

@@ -13,9 +13,9 @@ export interface ExchangeServerComponents {
   readonly catalogs: CatalogStore
   readonly unread: UnreadBound
   readonly log: Log
-  onUpload(peerId: string, bytes: number): void
+  readonly onUpload: (peerId: string, bytes: number) => void
   /** A peer broke the protocol; its stream is reset already. */
-  onBreach(peerId: string, reason: string): void
+  readonly onBreach: (peerId: string, reason: string) => void
 }
 
 /** Answers what other nodes ask. */

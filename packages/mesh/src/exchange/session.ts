@@ -20,9 +20,9 @@ export interface SessionComponents {
   readonly slots: UploadSlots
   readonly hello: Hello
   readonly log: Log
-  onUpload(bytes: number): void
+  readonly onUpload: (bytes: number) => void
   /** The sending half failed: the stream is of no more use. */
-  onFailure(error: unknown): void
+  readonly onFailure: (error: unknown) => void
 }
 
 /** How many streams may send chunks at a time. */
@@ -86,12 +86,12 @@ export const createSession = (components: SessionComponents): Session => {
 
   const work = async (): Promise<void> => {
     try {
-      for (let job = queue.shift(); job !== undefined && !closed; job = queue.shift()) {
+      for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
         roomMade()
         await answer(job)
-        await outbox.settled()
       }
     } catch (error) {
+      close()
       onFailure(error)
     } finally {
       working = undefined
@@ -100,11 +100,16 @@ export const createSession = (components: SessionComponents): Session => {
   }
 
   const answer = async (job: Job): Promise<void> => {
-    if (job.type === 'chunk') return sendChunk(job)
-    if (job.type === 'block') return sendBlock(job.id, job.cid)
-    if (job.type === 'open') return subscriptions.open(job.id, job.set)
-    const signatures = await catalogs.signatures(job.manifest)
-    outbox.send(encodeMessage({ type: 'signatures', id: job.id, signatures: signatures.slice(0, MAX_SIGNATURES) }))
+    if (job.type === 'chunk') return sendChunk(job) // its buffers hold it back
+    if (job.type === 'block') await sendBlock(job.id, job.cid)
+    else if (job.type === 'open') await subscriptions.open(job.id, job.set)
+    else await sendSignatures(job.id, job.manifest)
+    await outbox.settled()
+  }
+
+  const sendSignatures = async (id: number, manifest: Cid): Promise<void> => {
+    const signatures = await catalogs.signatures(manifest)
+    outbox.send(encodeMessage({ type: 'signatures', id, signatures: signatures.slice(0, MAX_SIGNATURES) }))
   }
 
   const sendBlock = async (id: number, cid: Cid): Promise<void> => {
@@ -135,7 +140,10 @@ export const createSession = (components: SessionComponents): Session => {
     }
   }
 
-  const refuse = (refusal: Omit<Refusal, 'type'>): void => outbox.send(encodeMessage({ type: 'refusal', ...refusal }))
+  const refuse = async (refusal: Omit<Refusal, 'type'>): Promise<void> => {
+    outbox.send(encodeMessage({ type: 'refusal', ...refusal }))
+    await outbox.settled()
+  }
 
   const rest = (): void => {
     outbox.rest()
@@ -147,6 +155,13 @@ export const createSession = (components: SessionComponents): Session => {
     if (tellsHeads && !closed) outbox.send(encodeMessage({ type: 'head', envelope }))
   }
 
+  const close = (): void => {
+    closed = true
+    queue.length = 0
+    roomMade()
+    subscriptions.stop()
+  }
+
   return {
     get greeted() {
       return greeted
@@ -154,11 +169,6 @@ export const createSession = (components: SessionComponents): Session => {
     take,
     pushHead,
     idle: async () => working,
-    close: () => {
-      closed = true
-      queue.length = 0
-      roomMade()
-      subscriptions.stop()
-    },
+    close,
   }
 }

@@ -98,3 +98,19 @@ export const forEachLimited = async <T>(
   signal.throwIfAborted()
   failed.signal.throwIfAborted()
 }
+
+/** Promise.all whose first failure stops the others, and is thrown once they have ended. */
+export const allTogether = async <T extends readonly unknown[]>(
+  signal: AbortSignal,
+  begin: (signal: AbortSignal) => { [K in keyof T]: Promise<T[K]> },
+): Promise<T> => {
+  const failed = new AbortController()
+  const tasks = begin(AbortSignal.any([signal, failed.signal]))
+  try {
+    return await Promise.all(tasks)
+  } catch (error) {
+    failed.abort(error)
+    await Promise.allSettled(tasks)
+    throw error
+  }
+}

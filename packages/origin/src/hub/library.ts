@@ -8,7 +8,7 @@ export interface LibraryParams {
   readonly fetch: typeof fetch
 }
 
-/** Pages of one listing: an upstream that always has one more is stopped here. */
+/** Pages of one listing: an upstream that always has one more is stopped here, and one that goes round at once. */
 const MAX_PAGES = 20_000
 
 /**
@@ -19,11 +19,12 @@ export const libraryParams = (
   repo: RepoRef,
   { base, get }: { base: string; get: (url: string) => Promise<ApiAnswer> },
 ): LibraryParams => {
-  let pages = 0
+  const asked = new Set<string>()
   const fetchPage = async (input: string | URL | Request): Promise<Response> => {
-    pages += 1
-    if (pages > MAX_PAGES) throw new MeshError('bad-bytes', 'a listing of upstream has no end')
-    const { bytes, next } = await get(input instanceof Request ? input.url : String(input))
+    const url = input instanceof Request ? input.url : String(input)
+    if (asked.has(url) || asked.size >= MAX_PAGES) throw new MeshError('bad-bytes', 'a listing of upstream has no end')
+    asked.add(url)
+    const { bytes, next } = await get(url)
     const headers = next === undefined ? {} : { link: `<${next.href}>; rel="next"` }
     return new Response(Uint8Array.from(bytes), { headers })
   }

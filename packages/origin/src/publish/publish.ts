@@ -83,8 +83,14 @@ const ingestAll = async (
   report.begin(files)
   const entries: FileEntry[] = []
   await forEachLimited(files, { limit: FILES_AT_ONCE, signal }, async (file, signal) => {
-    entries.push(await ingestFile(blobs, file, signal))
-    report.skip([file])
+    let seen = 0
+    const onProgress = (bytes: number): void => {
+      report.bytes(bytes - seen)
+      seen = bytes
+    }
+    entries.push(await ingestFile(blobs, file, { signal, onProgress }))
+    onProgress(file.size)
+    report.done([file])
   })
   const executable = new Set(files.filter(({ isExecutable }) => isExecutable).map(({ path }) => path))
   const trees = hashTrees(entries.map(({ path, oid }) => ({ path, oid, isExecutable: executable.has(path) })))
@@ -92,8 +98,12 @@ const ingestAll = async (
 }
 
 /** What counts is what was read, should the file have changed since the walk. */
-const ingestFile = async (blobs: BlobStore, file: LocalFile, signal: AbortSignal): Promise<FileEntry> => {
-  const { sha256, size, gitOid, list } = await blobs.ingestFile(file.source, { gitOid: true, signal })
+const ingestFile = async (
+  blobs: BlobStore,
+  file: LocalFile,
+  options: { signal: AbortSignal; onProgress: (bytes: number) => void },
+): Promise<FileEntry> => {
+  const { sha256, size, gitOid, list } = await blobs.ingestFile(file.source, { gitOid: true, ...options })
   const common = { path: file.path, size, sha256, list }
   if (isLfs(file.path, size)) {
     const { oid, pointerSize } = pointerOid(sha256, size)

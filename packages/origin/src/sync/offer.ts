@@ -11,6 +11,9 @@ import {
 /** Revisions that stay servable per repo beside those that a ref is at: clients ask for what they read a minute ago. */
 export const RETAINED_REVISIONS = 20
 
+/** What a catalog takes: the ids that a repo had last. */
+const MAX_ALIASES = 64
+
 /** What became of a revision: how the repo's offer is to change. */
 export interface OfferChange {
   readonly repo: RepoRef
@@ -40,7 +43,7 @@ export const offerRevision = (held: CatalogRepo | undefined, change: OfferChange
     revisions: { ...held?.revisions, [revision]: manifest },
     history: { ...held?.history, ...change.history },
     defaultBranch: change.defaultBranch ?? held?.defaultBranch,
-    ...(aliases.size === 0 ? {} : { aliases: [...aliases] }),
+    ...(aliases.size === 0 ? {} : { aliases: [...aliases].slice(-MAX_ALIASES) }),
     job: held?.job,
   }
 }

@@ -11,7 +11,7 @@ import {
   isDate,
   repoKey,
 } from '@hubmesh/content'
-import { forEachLimited } from '../http/parallel.ts'
+import { allTogether, forEachLimited } from '../http/parallel.ts'
 import { type ListedEntry, type ListedFile, isListedFile } from '../hub/entries.ts'
 import type { HubClient } from '../hub/hub-client.ts'
 import { type ManifestComponents, storeManifest } from '../manifests.ts'
@@ -59,7 +59,7 @@ export const pullRevision = async (
 ): Promise<PulledRevision> => {
   const { hub } = components
   const { repo, sha } = plan
-  const [info, listing, commits] = await Promise.all([
+  const [info, listing, commits] = await allTogether(signal, (signal) => [
     hub.info(repo, sha, signal),
     hub.list(repo, sha, signal),
     hub.commits(repo, sha, { limit: plan.commits, signal }),

@@ -1,0 +1,243 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LevelDatastore } from 'datastore-level'
+import {
+  type BlockStore,
+  type CatalogStore,
+  type ChunkShelf,
+  type ChunkSource,
+  type Log,
+  type Meter,
+  MeshError,
+  type Swarm,
+} from '@hubmesh/content'
+import type { PrivateKey } from '@hubmesh/trust'
+import { createAnnouncer } from './announce/announcer.ts'
+import { createGossip } from './announce/gossip.ts'
+import { createHeadRecords } from './announce/head-records.ts'
+import { createProviders } from './announce/providers.ts'
+import type { PeerLink } from './exchange/link.ts'
+import { createLinks } from './exchange/links.ts'
+import { EXCHANGE, type Hello } from './exchange/messages.ts'
+import { createExchangeServer } from './exchange/server.ts'
+import { createUnreadBound } from './exchange/unread.ts'
+import { askForBlock, askForSignatures, nobodyHas } from './fetch/ask-peers.ts'
+import { createChunkFetcher } from './fetch/chunk-fetcher.ts'
+import { createRemoteSets } from './fetch/remote-sets.ts'
+import { MAX_STREAMS_PER_PEER, SECOND, TARGET_PEERS, UPLOAD_GRACE } from './limits.ts'
+import { listenError, parseAddress, usableAddresses } from './node/addresses.ts'
+import { createNode } from './node/create-node.ts'
+import { createGate } from './node/gate.ts'
+import { createNeighbours } from './node/neighbours.ts'
+import { wait } from './node/wait.ts'
+import { type Peer, createPeers } from './peers.ts'
+
+export interface MeshComponents {
+  readonly privateKey: PrivateKey
+  readonly blocks: BlockStore
+  readonly shelf: ChunkShelf
+  readonly catalogs: CatalogStore
+  readonly log: Log
+  readonly meter: Meter
+}
+
+export interface MeshOptions {
+  /** 32 bytes each. Dialling tries the first first; all are accepted, so that a key can be changed without a break. */
+  readonly networkKeys: readonly Uint8Array[]
+  /** Multiaddrs, as `/ip4/0.0.0.0/tcp/8643`. */
+  readonly listen: readonly string[]
+  /** Told to others beside those that are listened on. */
+  readonly announce: readonly string[]
+  /** Multiaddrs of nodes that are kept connected. */
+  readonly bootstrap: readonly string[]
+  readonly site: string
+  readonly role: 'seed' | 'peer'
+  /** Looks for nodes of the same network on the local network. */
+  readonly mdns: boolean
+  /** Folder for addresses, records and what else is to survive a restart. */
+  readonly dataDir: string
+  /** Peer ids of publishers whose heads are looked up in the DHT, beside those whose heads are held. @default none */
+  readonly publishers?: readonly string[]
+  readonly limits?: {
+    /** Connections up to which discovered nodes are dialled. @default 32 */
+    readonly targetPeers?: number
+  }
+}
+
+const PROTOCOL_OPTIONS = {
+  maxInboundStreams: MAX_STREAMS_PER_PEER,
+  maxOutboundStreams: MAX_STREAMS_PER_PEER,
+  runOnLimitedConnection: true,
+}
+/** What the goodbye may take to reach the nearest. */
+const GOODBYE_TIME = 100
+/** Closing libp2p takes milliseconds; a socket that hangs does not hold up the rest. */
+const NODE_STOP_TIME = 2 * SECOND
+
+/**
+ * The other nodes: a libp2p node of one private network, and the exchange of chunks, blocks and announcements on it.
+ * Nothing is opened to others before `start`.
+ * @throws MeshError `config` for a bad address or network key, `busy` when another process has the data folder, `io`
+ */
+export const createMesh = async (components: MeshComponents, options: MeshOptions): Promise<Swarm & ChunkSource> => {
+  const { privateKey, blocks, shelf, catalogs, log, meter } = components
+  const { site, role } = options
+  for (const address of [...options.listen, ...options.announce]) parseAddress(address, 'config')
+  const bootstrap = options.bootstrap.map((address) => parseAddress(address, 'config'))
+  requireKeys(options.networkKeys)
+
+  const datastore = await openDatastore(join(options.dataDir, 'libp2p'))
+  const stopping = new AbortController()
+  const headListeners = new Set<(envelope: Uint8Array, from: string) => void>()
+  const peerListeners = new Set<(peerId: string, connected: boolean) => void>()
+  const hello: Hello = { site, role, features: [] }
+
+  const gate = createGate({ log })
+  const peers = createPeers({ gate })
+  const unread = createUnreadBound({ log })
+  const records = createHeadRecords({ datastore, log }, { signal: stopping.signal })
+  const node = await createNode({ ...options, privateKey, datastore, log, gater: gate.gater, records: records.hooks })
+  gate.attach(node)
+  const providers = createProviders({ datastore, gate, log, node })
+  const server = createExchangeServer(
+    {
+      blocks,
+      shelf,
+      catalogs,
+      unread,
+      log,
+      onUpload: (peerId, bytes) => void (peers.get(peerId).bytesOut += bytes),
+      onBreach: gate.breach,
+    },
+    hello,
+  )
+  const onHead = (envelope: Uint8Array, from: string): void => {
+    for (const listener of headListeners) listener(envelope, from)
+  }
+  const onGoodbye = (peerId: string): void => {
+    log.info({ peerId }, 'a peer says goodbye')
+    providers.onGone(peerId)
+  }
+  const gossip = createGossip({ pubsub: node.services.pubsub, log, onHead, onGoodbye })
+  const announcer = createAnnouncer(
+    { catalogs, gossip, records, server, log, node, onHead },
+    { publishers: options.publishers ?? [] },
+  )
+  const sets = createRemoteSets({ onChange: () => fetcher.wake() })
+  const fetcher = createChunkFetcher({ peers, gate, sets, meter, log, seek: providers.seek }, { site })
+  const onLink = (peer: Peer, link: PeerLink | undefined): void => {
+    log.info({ peerId: peer.peerId, site: peer.site, connected: link !== undefined }, 'a peer')
+    if (link === undefined) sets.detach(peer.peerId)
+    else {
+      sets.attach(link)
+      providers.onBack(peer.peerId)
+      announcer.onPeer()
+    }
+    fetcher.wake()
+    for (const listener of peerListeners) listener(peer.peerId, link !== undefined)
+  }
+  const links = createLinks({ node, peers, gate, unread, log, onHead, onLate: fetcher.late, onLink }, hello)
+  const neighbours = createNeighbours(
+    { node, gate, log },
+    { bootstrap, targetPeers: options.limits?.targetPeers ?? TARGET_PEERS },
+  )
+
+  const start = async (): Promise<void> => {
+    await records.load()
+    await providers.forgetOwn()
+    await node.handle(EXCHANGE, server.handle, PROTOCOL_OPTIONS)
+    links.start()
+    try {
+      await node.start()
+    } catch (cause) {
+      await stop()
+      throw listenError(cause, options.listen)
+    }
+    gossip.start()
+    announcer.start()
+    neighbours.start()
+  }
+
+  let stopped: Promise<void> | undefined
+  const stop = (): Promise<void> => (stopped ??= stopAll())
+
+  const stopAll = async (): Promise<void> => {
+    await sayGoodbye()
+    await node.unhandle(EXCHANGE)
+    await Promise.all([server.stop(UPLOAD_GRACE), stopAsking()])
+    await Promise.race([node.stop(), wait(NODE_STOP_TIME, new AbortController().signal)])
+    unread.stop()
+    await datastore.close()
+  }
+
+  const sayGoodbye = async (): Promise<void> => {
+    if (node.status !== 'started' || node.getConnections().length === 0) return
+    await gossip.goodbye().catch((error: unknown) => log.debug({ err: error }, 'nobody heard the goodbye'))
+    await wait(GOODBYE_TIME, new AbortController().signal)
+  }
+
+  const stopAsking = async (): Promise<void> => {
+    stopping.abort()
+    links.stop()
+    fetcher.stop()
+    sets.stop()
+    await Promise.all([neighbours.stop(), announcer.stop(), providers.stop()])
+  }
+
+  return {
+    peerId: node.peerId.toString(),
+    start,
+    stop,
+    addresses: () => usableAddresses(node.getMultiaddrs().map(String)),
+    peers: peers.statuses,
+    announce: announcer.announce,
+    onHead: (listener) => subscribe(headListeners, listener),
+    onPeer: (listener) => subscribe(peerListeners, listener),
+    provide: providers.provide,
+    withdraw: providers.withdraw,
+    fetchBlock: async (cid, { signal, hint }) => {
+      const found = await askForBlock({ peers, gate, log }, cid, { signal, hint })
+      if (found !== undefined) return found
+      if (!(await providers.seekNow(cid))) throw nobodyHas(cid)
+      const second = await askForBlock({ peers, gate, log }, cid, { signal, hint })
+      if (second === undefined) throw nobodyHas(cid)
+      return second
+    },
+    fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log }, manifest, signal),
+    dial: async (address, signal) => neighbours.dial(parseAddress(address, 'usage'), signal),
+    fetch: (want, how) => fetcher.fetch(want, how),
+    outlook: (want) => fetcher.outlook(want),
+  }
+}
+
+const requireKeys = (keys: readonly Uint8Array[]): void => {
+  if (keys.length === 0 || keys.some(({ length }) => length !== 32))
+    throw new MeshError('config', 'a network key of 32 bytes is needed', { hint: 'join with a ticket' })
+}
+
+const openDatastore = async (path: string): Promise<LevelDatastore> => {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 })
+    const datastore = new LevelDatastore(path)
+    await datastore.open()
+    return datastore
+  } catch (cause) {
+    if (isLocked(cause))
+      throw new MeshError('busy', `another process uses ${path}`, { hint: 'stop the node that runs there', cause })
+    throw new MeshError('io', `the folder ${path} cannot be used`, {
+      hint: 'check that it can be written to, and that the disk is not full',
+      cause,
+    })
+  }
+}
+
+/** Level wraps the reason several times over. */
+const isLocked = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false
+  return ('code' in error && error.code === 'LEVEL_LOCKED') || isLocked(error.cause)
+}
+
+const subscribe = <Listener>(listeners: Set<Listener>, listener: Listener): (() => void) => {
+  listeners.add(listener)
+  return () => void listeners.delete(listener)
+}

@@ -1,0 +1,206 @@
+import type { Stream } from '@libp2p/interface'
+import { type Cid, MIB, MeshError, link } from '@hubmesh/content'
+import type { Uint8ArrayList } from 'uint8arraylist'
+import { HELLO_TIMEOUT, READ_HIGH } from '../limits.ts'
+import { type FrameReader, readFrames, sendFrame } from './frames.ts'
+import {
+  type Answer,
+  type Hello,
+  type Refusal,
+  answerSchema,
+  decodeMessage,
+  encodeMessage,
+  helloMessage,
+} from './messages.ts'
+
+/** The asking half of one exchange stream. */
+export interface Asker {
+  /** What the other side said of itself. */
+  readonly hello: Hello
+  /** Of the greeting. */
+  readonly rttMs: number
+  /** `performance.now()` when bytes last came. */
+  lastByteAt(): number
+  heads(): void
+  /** @throws MeshError `not-ready`, `denied` or `busy` as refused, `unreachable`; the signal's reason, when it is cancelled */
+  ask(question: Question, signal: AbortSignal): Promise<{ message: Reply; payload: Uint8ArrayList }>
+  /** Opens a set; the listener hears its bitmap and what is added. Returns the way to close it. */
+  readonly open: (set: Cid, listener: SetListener) => () => void
+  close(): void
+  /** Why it ended: `bad-bytes` when the other side broke the protocol. */
+  readonly ended: Promise<MeshError>
+}
+
+export type Question =
+  | { readonly type: 'block'; readonly cid: Cid }
+  | { readonly type: 'signatures'; readonly manifest: Cid }
+  | { readonly type: 'chunk'; readonly set: Cid; readonly index: number }
+export type Reply = Extract<Answer, { type: 'block' | 'signatures' | 'chunk' }>
+export type SetListener = (answer: Extract<Answer, { type: 'have' | 'has' }>, payload: Uint8ArrayList) => void
+
+export interface AskerOptions {
+  readonly hello: Hello
+  onHead(envelope: Uint8Array): void
+  /** A chunk came that was cancelled before: so many bytes for nothing. */
+  onLate(bytes: number): void
+  /** Counts the reader's unread bytes until the returned function is called. */
+  watch(stream: Stream, unread: () => number): () => void
+}
+
+interface Pending {
+  readonly type: Question['type']
+  readonly resolve: (reply: { message: Reply; payload: Uint8ArrayList }) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Requests that a peer leaves unread, in bytes: it is stuck. */
+const MAX_UNSENT_BYTES = MIB
+
+/** Greets the other side of a fresh stream. @throws MeshError `unreachable` or `bad-bytes` */
+export const createAsker = async (stream: Stream, options: AskerOptions): Promise<Asker> => {
+  let lastByteAt = performance.now()
+  const reader = readFrames(stream, { high: READ_HIGH, onBytes: () => (lastByteAt = performance.now()) })
+  const forget = options.watch(stream, reader.unread)
+  const pending = new Map<number, Pending>()
+  const sets = new Map<number, SetListener>()
+  const { promise: ended, resolve: end } = Promise.withResolvers<MeshError>()
+  let nextId = 0
+
+  const fail = (error: MeshError): void => {
+    stream.abort(error)
+    forget()
+    for (const { reject } of pending.values()) reject(new MeshError('unreachable', error.message, { cause: error }))
+    pending.clear()
+    sets.clear()
+    end(error)
+  }
+
+  const send = (header: object): void => {
+    if (stream.writeBufferLength > MAX_UNSENT_BYTES) stream.abort(new MeshError('unreachable', 'requests are not read'))
+    if (stream.status !== 'open') throw new MeshError('unreachable', `the stream is ${stream.status}`)
+    sendFrame(stream, encodeMessage(header))
+  }
+
+  const take = ({ message, payload }: { message: Answer; payload: Uint8ArrayList }): void => {
+    switch (message.type) {
+      case 'hello':
+        throw new MeshError('bad-bytes', 'a second hello')
+      case 'head':
+        options.onHead(message.envelope)
+        return
+      case 'have':
+      case 'has':
+        requireIssued(message.id)
+        sets.get(message.id)?.(message, payload)
+        return
+      default:
+        settle(message, payload)
+    }
+  }
+
+  /** What answers nothing that is open was cancelled, or asked twice: it is counted, and dropped. */
+  const settle = (message: Reply | Refusal, payload: Uint8ArrayList): void => {
+    requireIssued(message.id)
+    const question = pending.get(message.id)
+    if (question === undefined) {
+      if (message.type === 'chunk') options.onLate(payload.byteLength)
+      return
+    }
+    pending.delete(message.id)
+    if (message.type === 'refusal') question.reject(refusalError(message))
+    else if (message.type === question.type) question.resolve({ message, payload })
+    else throw new MeshError('bad-bytes', `a ${message.type} for a ${question.type}`)
+  }
+
+  const requireIssued = (id: number): void => {
+    if (id >= nextId) throw new MeshError('bad-bytes', 'an answer to no question')
+  }
+
+  const ask: Asker['ask'] = async (question, signal) => {
+    signal.throwIfAborted()
+    const id = nextId++
+    const { promise, resolve, reject } = Promise.withResolvers<{ message: Reply; payload: Uint8ArrayList }>()
+    const onAbort = (): void => {
+      if (!pending.delete(id)) return
+      if (stream.status === 'open') send({ type: 'cancel', id })
+      reject(signal.reason)
+    }
+    send(questionHeader(question, id))
+    pending.set(id, { type: question.type, resolve, reject })
+    signal.addEventListener('abort', onAbort)
+    try {
+      return await promise
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  const open = (set: Cid, listener: SetListener): (() => void) => {
+    const id = nextId++
+    send({ type: 'open', id, set: link(set) })
+    sets.set(id, listener)
+    return () => {
+      if (sets.delete(id) && stream.status === 'open') send({ type: 'cancel', id })
+    }
+  }
+
+  const read = async (): Promise<void> => {
+    try {
+      for await (const frame of reader.frames) take(decodeMessage(answerSchema, frame))
+      fail(new MeshError('unreachable', 'the other side has closed the stream'))
+    } catch (error) {
+      fail(error instanceof MeshError ? error : new MeshError('unreachable', 'the stream broke off', { cause: error }))
+    }
+  }
+
+  const greeted = await greet({ stream, reader, hello: options.hello }).catch((error: unknown) => {
+    forget()
+    stream.abort(error instanceof Error ? error : new Error(String(error)))
+    throw error
+  })
+  void read()
+  return {
+    ...greeted,
+    lastByteAt: () => lastByteAt,
+    heads: () => send({ type: 'heads' }),
+    ask,
+    open,
+    close: () => fail(new MeshError('unreachable', 'the stream was closed')),
+    ended,
+  }
+}
+
+const greet = async ({
+  stream,
+  reader,
+  hello,
+}: {
+  stream: Stream
+  reader: FrameReader
+  hello: Hello
+}): Promise<{ hello: Hello; rttMs: number }> => {
+  const timer = setTimeout(() => stream.abort(new MeshError('unreachable', 'no hello in time')), HELLO_TIMEOUT)
+  try {
+    const start = performance.now()
+    sendFrame(stream, helloMessage(hello))
+    const first = await reader.frames.next()
+    if (first.done === true) throw new MeshError('unreachable', 'the stream ended before its hello')
+    const { message } = decodeMessage(answerSchema, first.value)
+    if (message.type !== 'hello') throw new MeshError('bad-bytes', `a ${message.type} out of turn`)
+    return { hello: message, rttMs: performance.now() - start }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const questionHeader = (question: Question, id: number): object => {
+  if (question.type === 'block') return { type: 'block', id, cid: link(question.cid) }
+  if (question.type === 'signatures') return { type: 'signatures', id, manifest: link(question.manifest) }
+  return { type: 'chunk', id, set: link(question.set), index: question.index }
+}
+
+const refusalError = ({ reason, retryAfter }: Refusal): MeshError => {
+  if (reason === 'busy') return new MeshError('busy', 'the peer is busy', { retryAfter: retryAfter ?? 1 })
+  if (reason === 'forbidden') return new MeshError('denied', 'the peer does not give this')
+  return new MeshError('not-ready', 'the peer does not have this')
+}

@@ -1,0 +1,99 @@
+import type { Libp2p, PeerId } from '@libp2p/interface'
+import { type Log, MeshError } from '@hubmesh/content'
+import { MAX_BACKOFF, SECOND } from '../limits.ts'
+import type { Gate } from '../node/gate.ts'
+import { wait } from '../node/wait.ts'
+import type { Peer, Peers } from '../peers.ts'
+import { type PeerLink, openLink } from './link.ts'
+import type { Hello } from './messages.ts'
+import type { UnreadBound } from './unread.ts'
+
+export interface LinksComponents {
+  readonly node: Libp2p
+  readonly peers: Peers
+  readonly gate: Gate
+  readonly unread: UnreadBound
+  readonly log: Log
+  readonly onHead: (envelope: Uint8Array, from: string) => void
+  readonly onLate: (peerId: string, bytes: number) => void
+  /** A peer can be asked now, or no more. */
+  readonly onLink: (peer: Peer, link: PeerLink | undefined) => void
+}
+
+/** Keeps a link to every connected peer. */
+export interface Links {
+  start(): void
+  stop(): void
+}
+
+export const createLinks = (components: LinksComponents, hello: Hello): Links => {
+  const { node, peers, gate, unread, log, onHead, onLate, onLink } = components
+  const kept = new Set<string>()
+  const stopping = new AbortController()
+
+  const onConnect = ({ detail }: { detail: PeerId }): void => {
+    const peerId = detail.toString()
+    if (kept.has(peerId) || stopping.signal.aborted) return
+    kept.add(peerId)
+    void keep(detail).finally(() => kept.delete(peerId))
+  }
+
+  /** Opens a link again and again while the peer is connected. */
+  const keep = async (id: PeerId): Promise<void> => {
+    const peer = peers.get(id.toString())
+    let delay = SECOND
+    while (isConnected(id) && !stopping.signal.aborted) {
+      const openedAt = performance.now()
+      const end = await use(id, peer).catch((error: unknown) => asMeshError(error))
+      if (end.code === 'bad-bytes') gate.breach(peer.peerId, end.message)
+      log.debug({ peerId: peer.peerId, err: end }, 'a link ended')
+      if (performance.now() - openedAt > MAX_BACKOFF) delay = SECOND
+      if (!isConnected(id)) return
+      await wait(delay, stopping.signal)
+      delay = Math.min(delay * 2, MAX_BACKOFF)
+    }
+  }
+
+  const use = async (id: PeerId, peer: Peer): Promise<MeshError> => {
+    const link = await openLink(node, id, {
+      hello,
+      onHead: (envelope) => onHead(envelope, peer.peerId),
+      onLate: (bytes) => onLate(peer.peerId, bytes),
+      watch: (stream, unreadBytes) => unread.watch(stream, { peerId: peer.peerId, unread: unreadBytes }),
+    })
+    const onStop = (): void => link.close()
+    stopping.signal.addEventListener('abort', onStop)
+    if (stopping.signal.aborted) link.close()
+    Object.assign(peer, {
+      link,
+      site: link.hello.site,
+      role: link.hello.role,
+      addresses: node.getConnections(id).map(({ remoteAddr }) => remoteAddr.toString()),
+    })
+    onLink(peer, link)
+    try {
+      return await link.ended
+    } finally {
+      stopping.signal.removeEventListener('abort', onStop)
+      peer.link = undefined
+      peer.lastSeen = Date.now()
+      onLink(peer, undefined)
+    }
+  }
+
+  const isConnected = (id: PeerId): boolean => node.getConnections(id).some(({ status }) => status === 'open')
+
+  return {
+    start: () => {
+      node.addEventListener('peer:connect', onConnect)
+      for (const connection of node.getConnections()) onConnect({ detail: connection.remotePeer })
+    },
+    stop: () => {
+      node.removeEventListener('peer:connect', onConnect)
+      stopping.abort()
+    },
+  }
+}
+
+const asMeshError = (error: unknown): MeshError =>
+  error instanceof MeshError ? error : new MeshError('unreachable', 'the link broke off', { cause: error })

@@ -1,0 +1,125 @@
+import { KIB, MIB, type Priority, PRIORITIES } from '@hubmesh/content'
+import { MAX_REQUESTS_PER_PEER, SECOND } from '../limits.ts'
+
+/**
+ * Which chunk is asked of whom. Pure: what is known goes in, assignments come out, and the clock is an argument, so that
+ * whole swarms can be simulated. Times are milliseconds, rates bytes a second.
+ */
+
+/** A peer as the scheduler sees it. It is changed by `assign`: what is assigned is under way. */
+export interface SchedulerPeer {
+  readonly id: string
+  /** It stands at our site: what it gives costs nothing. */
+  readonly sameSite: boolean
+  readonly rttMs: number
+  /** Undefined while nothing was measured. */
+  readonly goodput: number | undefined
+  inFlightBytes: number
+  inFlight: number
+  /** It is not to be asked now: busy, silent, or broken off a moment ago. */
+  readonly resting: boolean
+  has(set: string, index: number): boolean
+}
+
+/** A wanted chunk, and who is asked for it already. */
+export interface SchedulerWant {
+  readonly set: string
+  readonly index: number
+  readonly length: number
+  readonly priority: Priority
+  /** Requests under way. */
+  readonly asked: readonly { readonly peer: string; readonly lateAt: number }[]
+  /** Peers that have failed it lately. */
+  readonly avoid: ReadonlySet<string>
+}
+
+export interface Assignment<Want extends SchedulerWant = SchedulerWant> {
+  readonly want: Want
+  readonly peer: string
+  /** When the chunk is expected. */
+  readonly expectedMs: number
+  /** It is asked of somebody else already, who is late. */
+  readonly hedge: boolean
+}
+
+/** Bounds of what is under way to one peer; between them, twice what its path holds. */
+const MIN_WINDOW = 2 * MIB
+const MAX_WINDOW = 16 * MIB
+/** What may be under way to a peer of which nothing is known: little is lost if it is silent. */
+const FIRST_WINDOW = 512 * KIB
+/** Under this rate one chunk is asked at a time, so that a reader's never waits behind others. */
+const SLOW_PATH = 128 * KIB
+/** What an unmeasured peer is taken for once something is under way to it. */
+const UNMEASURED = MIB
+/** Requests of one chunk at a time. */
+const MAX_ASKED = 2
+/** A request is late after so many times its expected duration, but not before `MIN_LATE`. */
+const LATE_FACTOR = 3
+const MIN_LATE = 500
+
+/**
+ * Readers come first, then what is ahead of them, then the rest; within that, who came first. Each goes to the peer from
+ * which it is expected soonest, even if that one has no room now: waiting for it is sooner than the next best. A peer of the
+ * same site wins over any other. Who is late is helped out by one more peer.
+ */
+export const assign = <Want extends SchedulerWant>(
+  wants: Iterable<Want>,
+  peers: readonly SchedulerPeer[],
+  now: number,
+): Assignment<Want>[] => {
+  const assignments: Assignment<Want>[] = []
+  for (const want of byPriority(wants)) {
+    if (!peers.some(hasRoom)) break
+    const late = want.asked.every(({ lateAt }) => lateAt <= now)
+    if (!late || want.asked.length >= MAX_ASKED) continue
+    const hedge = want.asked.length > 0
+    const best = bestPeer(want, peers, hedge)
+    if (best === undefined || !hasRoom(best)) continue
+    assignments.push({ want, peer: best.id, expectedMs: expectedMs(best, want.length), hedge })
+    best.inFlightBytes += want.length
+    best.inFlight += 1
+  }
+  return assignments
+}
+
+/** When a request that is expected to take so long is late. */
+export const lateAfter = (expectedMs: number): number => Math.max(MIN_LATE, LATE_FACTOR * expectedMs)
+
+/** The expected time until a chunk is here: the round trip, then all that is under way and the chunk itself. */
+export const expectedMs = (peer: SchedulerPeer, length: number): number => {
+  const transfer = ((peer.inFlightBytes + length) / (peer.goodput ?? UNMEASURED)) * SECOND
+  // One that was never measured is worth one try: it may be the fastest.
+  return peer.rttMs + (peer.goodput === undefined && peer.inFlight === 0 ? 0 : transfer)
+}
+
+/** True when one more chunk may be asked of the peer. */
+export const hasRoom = (peer: SchedulerPeer): boolean => {
+  if (peer.resting || peer.inFlight >= MAX_REQUESTS_PER_PEER) return false
+  if (peer.goodput !== undefined && peer.goodput < SLOW_PATH) return peer.inFlight === 0
+  return peer.inFlightBytes < windowOf(peer)
+}
+
+const windowOf = ({ goodput, rttMs }: SchedulerPeer): number =>
+  goodput === undefined ? FIRST_WINDOW : Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, (2 * goodput * rttMs) / SECOND))
+
+/** A hedge goes to who can take it now: it is late already. */
+const bestPeer = (want: SchedulerWant, peers: readonly SchedulerPeer[], hedge: boolean): SchedulerPeer | undefined => {
+  let best: SchedulerPeer | undefined
+  let bestCost = Infinity
+  for (const peer of peers) {
+    if (peer.resting || (hedge && !hasRoom(peer))) continue
+    if (want.avoid.has(peer.id) || want.asked.some((request) => request.peer === peer.id)) continue
+    if (best?.sameSite === true && !peer.sameSite) continue
+    if (!peer.has(want.set, want.index)) continue
+    const cost = expectedMs(peer, want.length)
+    if (cost >= bestCost && !(peer.sameSite && best?.sameSite === false)) continue
+    best = peer
+    bestCost = cost
+  }
+  return best
+}
+
+const byPriority = function* <Want extends SchedulerWant>(wants: Iterable<Want>): Generator<Want> {
+  const all = [...wants]
+  for (const priority of PRIORITIES) for (const want of all) if (want.priority === priority) yield want
+}

@@ -1,0 +1,95 @@
+import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
+import { identify } from '@libp2p/identify'
+import type { ConnectionGater, Libp2p, PeerDiscovery, PrivateKey } from '@libp2p/interface'
+import { type KadDHT, type KadDHTInit, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
+import { mdns } from '@libp2p/mdns'
+import { ping } from '@libp2p/ping'
+import { yamux } from '@libp2p/yamux'
+import type { LevelDatastore } from 'datastore-level'
+import { createLibp2p } from 'libp2p'
+import { type Log, MIB } from '@hubmesh/content'
+import {
+  DIAL_TIMEOUT,
+  HOUR,
+  PROVIDER_INTERVAL,
+  PROVIDER_THRESHOLD,
+  PROVIDER_VALIDITY,
+  SECOND,
+  STREAM_WINDOW,
+} from '../limits.ts'
+import { fastTcp } from './fast-tcp.ts'
+import { keyId, meshNoise } from './fast-noise.ts'
+import { libp2pLogger } from './libp2p-log.ts'
+import { publicAddresses } from './public-addresses.ts'
+
+/** The DHT under a name of our own: strangers' tables and ours never mix. */
+const KAD_PROTOCOL = '/hubmesh/kad/1.0.0'
+
+export type MeshServices = { dht: KadDHT; pubsub: GossipSub }
+export type MeshNode = Libp2p<MeshServices>
+
+export interface NodeOptions {
+  readonly privateKey: PrivateKey
+  /** The first is tried first when dialling; all are accepted. */
+  readonly networkKeys: readonly Uint8Array[]
+  readonly listen: readonly string[]
+  readonly announce: readonly string[]
+  readonly mdns: boolean
+  readonly datastore: LevelDatastore
+  readonly gater: ConnectionGater
+  readonly records: Pick<KadDHTInit, 'validators' | 'selectors'>
+  readonly log: Log
+}
+
+/** A libp2p node for one mesh, not yet started. */
+export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
+  createLibp2p({
+    start: false,
+    privateKey: options.privateKey,
+    datastore: options.datastore,
+    logger: libp2pLogger(options.log.room('libp2p')),
+    addresses: { listen: [...options.listen], appendAnnounce: [...options.announce] },
+    transports: [fastTcp()],
+    connectionEncrypters: options.networkKeys.map((key) => meshNoise(key)),
+    streamMuxers: [
+      // A paused reader may be sent a whole window: one that is shorter would kill the stream.
+      yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW, maxReadBufferLength: STREAM_WINDOW + 2 * MIB } }),
+    ],
+    connectionGater: options.gater,
+    // The defaults let in 5 a second from one address, and 10 silent sockets keep everyone else out.
+    connectionManager: {
+      maxConnections: 300,
+      inboundConnectionThreshold: 100,
+      maxIncomingPendingConnections: 100,
+      inboundUpgradeTimeout: DIAL_TIMEOUT,
+    },
+    // A busy peer answers late: its connection is judged by what it delivers.
+    connectionMonitor: { pingInterval: 15 * SECOND, abortConnectionOnPingFailure: false },
+    // Shorter ages lose the addresses of providers that are alive.
+    peerStore: { maxAddressAge: 72 * HOUR, maxPeerAge: 14 * 24 * HOUR },
+    peerDiscovery: options.mdns ? [siteDiscovery(options.networkKeys)] : [],
+    services: {
+      identify: identify({ protocolPrefix: 'hubmesh' }),
+      ping: ping(),
+      publicAddresses,
+      pubsub: gossipsub({ allowPublishToZeroTopicPeers: true, emitSelf: false }),
+      dht: kadDHT({
+        protocol: KAD_PROTOCOL,
+        clientMode: false, // or a node without a public address would stay a client for ever
+        peerInfoMapper: passthroughMapper, // the default drops private addresses
+        kBucketSize: 8,
+        alpha: 3,
+        disjointPaths: 2,
+        allowQueryWithZeroPeers: true, // or a query of a lonely node hangs
+        initialQuerySelfInterval: 100,
+        reprovide: { validity: PROVIDER_VALIDITY, threshold: PROVIDER_THRESHOLD, interval: PROVIDER_INTERVAL },
+        ...options.records,
+      }),
+    },
+  })
+
+/** mDNS among the members of one network: the tag names the key. */
+const siteDiscovery = ([key]: readonly Uint8Array[]): ((
+  components: Parameters<ReturnType<typeof mdns>>[0],
+) => PeerDiscovery) =>
+  mdns({ interval: 20 * SECOND, serviceTag: `_hubmesh-${key === undefined ? '' : keyId(key)}._udp.local` })

@@ -1,0 +1,128 @@
+import type { PeerInfo } from '@libp2p/interface'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import { type Log, MeshError } from '@hubmesh/content'
+import { DIAL_TIMEOUT, SECOND } from '../limits.ts'
+import type { MeshNode } from './create-node.ts'
+import type { Gate } from './gate.ts'
+import { wait } from './wait.ts'
+
+/** Sees to it that this node is connected: to its bootstrap addresses always, to who is discovered up to a number. */
+export interface Neighbours {
+  start(): void
+  /** Dials an address now, and again whenever it is not connected. @throws MeshError `unreachable` */
+  dial(address: Multiaddr, signal: AbortSignal): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface NeighboursOptions {
+  readonly bootstrap: readonly Multiaddr[]
+  /** Connections up to which discovered peers are dialled. */
+  readonly targetPeers: number
+}
+
+const MIN_PAUSE = 5 * SECOND
+const MAX_PAUSE = 30 * SECOND
+/** Known peers that are tried in a round when nobody is connected. */
+const KNOWN_PEERS_TRIED = 8
+/** Two that discover each other would both dial: the one with the greater id waits. */
+const YIELD = SECOND
+
+/**
+ * libp2p's own bootstrap dials once: a seed that is down then is never tried again.
+ * @param components.node started
+ */
+export const createNeighbours = (
+  { node, gate, log }: { node: MeshNode; gate: Gate; log: Log },
+  { bootstrap, targetPeers }: NeighboursOptions,
+): Neighbours => {
+  const addresses = new Map(bootstrap.map((address) => [address.toString(), address]))
+  /** Whom an address without a peer id led to. */
+  const peerAt = new Map<string, string>()
+  const stopping = new AbortController()
+  let looping = Promise.resolve()
+
+  const dialAddress = async (address: Multiaddr, signal: AbortSignal): Promise<void> => {
+    const connection = await node.dial(address, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT)]),
+    })
+    peerAt.set(address.toString(), connection.remotePeer.toString())
+  }
+
+  const isConnected = (address: string): boolean => {
+    const peerId = /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? peerAt.get(address)
+    return peerId !== undefined && connectedIds().has(peerId)
+  }
+
+  const connectedIds = (): Set<string> => new Set(node.getConnections().map(({ remotePeer }) => remotePeer.toString()))
+
+  const loop = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      const missing = [...addresses].filter(([text]) => !isConnected(text)).map(([, address]) => address)
+      await Promise.all(
+        missing.map((address) => tryDial(() => dialAddress(address, stopping.signal), address.toString())),
+      )
+      if (node.getConnections().length === 0) await dialKnown()
+      await wait(MIN_PAUSE + Math.random() * (MAX_PAUSE - MIN_PAUSE), stopping.signal)
+    }
+  }
+
+  /** Whoever was met before, in this run or an earlier one. */
+  const dialKnown = async (): Promise<void> => {
+    const known = await node.peerStore.all()
+    const reachable = known.filter(({ id, addresses }) => !id.equals(node.peerId) && addresses.length > 0)
+    const chosen = reachable.toSorted(() => Math.random() - 0.5).slice(0, KNOWN_PEERS_TRIED)
+    await Promise.all(chosen.map(({ id }) => tryDial(() => node.dial(id, { signal: dialSignal() }), id.toString())))
+  }
+
+  const onDiscovery = ({ detail: { id } }: { detail: PeerInfo }): void => {
+    void considerDialling(id)
+  }
+
+  const considerDialling = async (id: PeerInfo['id']): Promise<void> => {
+    const wanted = (): boolean =>
+      !stopping.signal.aborted &&
+      node.getConnections(id).length === 0 &&
+      connectedIds().size < targetPeers &&
+      gate.banOf(id.toString()) === undefined
+    if (!wanted()) return
+    if (node.peerId.toString() > id.toString()) await wait(YIELD, stopping.signal)
+    if (wanted()) await tryDial(() => node.dial(id, { signal: dialSignal() }), id.toString())
+  }
+
+  const tryDial = async (dial: () => Promise<unknown>, where: string): Promise<void> => {
+    try {
+      await dial()
+    } catch (error) {
+      if (!stopping.signal.aborted) log.debug({ where, err: error }, 'not reached')
+    }
+  }
+
+  const dialSignal = (): AbortSignal => AbortSignal.any([stopping.signal, AbortSignal.timeout(DIAL_TIMEOUT)])
+
+  return {
+    start: () => {
+      node.addEventListener('peer:discovery', onDiscovery)
+      looping = loop()
+    },
+    dial: async (address, signal) => {
+      addresses.set(address.toString(), address)
+      try {
+        await dialAddress(address, signal)
+      } catch (cause) {
+        signal.throwIfAborted()
+        throw unreachable(address, cause)
+      }
+    },
+    stop: async () => {
+      node.removeEventListener('peer:discovery', onDiscovery)
+      stopping.abort()
+      await looping
+    },
+  }
+}
+
+const unreachable = (address: Multiaddr, cause: unknown): MeshError =>
+  new MeshError('unreachable', `no node of this mesh answers at ${address.toString()}`, {
+    hint: 'check the address, that the node there runs, and that both have the same network key',
+    cause,
+  })

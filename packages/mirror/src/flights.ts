@@ -1,0 +1,193 @@
+import {
+  type ChunkSource,
+  type ChunkWant,
+  type FetchedChunk,
+  MeshError,
+  PRIORITIES,
+  type Priority,
+  type VerifiedBytes,
+} from '@hubmesh/content'
+import type { Limits } from './limits.ts'
+import type { Recent } from './recent.ts'
+import { orAbort } from './waits.ts'
+
+/** How one chunk is got, wherever it is. */
+export interface ChunkJob {
+  readonly key: string
+  readonly want: ChunkWant
+  /** Looks for it on this disk, and puts it in its place. True when it is there now. */
+  find(): Promise<boolean>
+  store(chunk: FetchedChunk): Promise<void>
+}
+
+/** One asker's share in a chunk that is on its way. Release it. */
+export interface Lease {
+  /** Resolves when the chunk is proven: in `bytes()`, or stored. */
+  readonly arrived: Promise<void>
+  /** Resolves when it is on this disk. */
+  readonly stored: Promise<void>
+  /** Resolves when nothing is being done about it any more, whatever came of it. */
+  readonly ended: Promise<void>
+  isHere(): boolean
+  /** The bytes if they were received lately. */
+  bytes(): VerifiedBytes | undefined
+  /** Asks anew at a higher priority. What is on its way already may then come twice: only for what is overdue. */
+  raise(priority: Priority): void
+  release(): void
+}
+
+/** Chunks on their way, each fetched once however many wait for it. */
+export interface Flights {
+  /** The lease's promises reject when the chunk cannot be had: what the source throws, `bad-bytes`, and for `stored` `no-space`. */
+  ask(job: ChunkJob, priority: Priority): Lease
+  /** Ends all, and waits for what is being stored. */
+  stop(): Promise<void>
+}
+
+interface Flight {
+  readonly arrived: PromiseWithResolvers<void>
+  readonly stored: PromiseWithResolvers<void>
+  readonly ended: PromiseWithResolvers<void>
+  priority: Priority
+  isHere: boolean
+  leases: number
+  /** Of the fetch under way. */
+  attempt: AbortController | undefined
+  /** Makes the fetch under way one of the priority that the flight has now. */
+  refetch: (() => void) | undefined
+  linger: NodeJS.Timeout | undefined
+  stopped: unknown
+}
+
+const LEFT = new Error('nobody waits for the chunk any more')
+
+export const createFlights = (
+  { source, recent }: { source: ChunkSource; recent: Recent },
+  { lingerMs }: Pick<Limits, 'lingerMs'>,
+): Flights => {
+  const flights = new Map<string, Flight>()
+
+  const end = (key: string, flight: Flight, reason: unknown): void => {
+    clearTimeout(flight.linger)
+    if (flights.get(key) === flight) flights.delete(key)
+    flight.stopped ??= reason
+    flight.attempt?.abort(reason)
+  }
+
+  const run = async (job: ChunkJob, flight: Flight): Promise<void> => {
+    if (!(await job.find())) {
+      if (flight.stopped !== undefined) throw flight.stopped
+      const chunk = await fetchChunk(source, job.want, flight)
+      requireWanted(job.want, chunk.bytes)
+      recent.add(job.key, chunk.bytes)
+      arrive(flight)
+      await job.store(chunk)
+    }
+    arrive(flight)
+    flight.stored.resolve()
+  }
+
+  const begin = (job: ChunkJob, priority: Priority): Flight => {
+    const flight: Flight = {
+      arrived: observed(),
+      stored: observed(),
+      ended: Promise.withResolvers(),
+      priority,
+      isHere: false,
+      leases: 0,
+      attempt: undefined,
+      refetch: undefined,
+      linger: undefined,
+      stopped: undefined,
+    }
+    flights.set(job.key, flight)
+    void run(job, flight)
+      .catch((error: unknown) => {
+        flight.arrived.reject(error) // says nothing where the bytes have arrived, and only storing them failed
+        flight.stored.reject(error)
+      })
+      .finally(() => {
+        end(job.key, flight, LEFT)
+        flight.ended.resolve()
+      })
+    return flight
+  }
+
+  const leave = (key: string, flight: Flight): void => {
+    flight.leases -= 1
+    if (flight.leases > 0 || flight.isHere || flights.get(key) !== flight) return
+    if (flight.priority !== 'reader') end(key, flight, LEFT)
+    else flight.linger = setTimeout(() => end(key, flight, LEFT), lingerMs)
+  }
+
+  const raise = (flight: Flight, priority: Priority): void => {
+    if (!isSooner(priority, flight.priority)) return
+    flight.priority = priority
+    flight.refetch?.()
+  }
+
+  return {
+    ask: (job, priority) => {
+      const flight = flights.get(job.key) ?? begin(job, priority)
+      flight.leases += 1
+      clearTimeout(flight.linger)
+      let held = true
+      return {
+        arrived: flight.arrived.promise,
+        stored: flight.stored.promise,
+        ended: flight.ended.promise,
+        isHere: () => flight.isHere,
+        bytes: () => recent.get(job.key),
+        raise: (sooner) => raise(flight, sooner),
+        release: () => {
+          if (held) leave(job.key, flight)
+          held = false
+        },
+      }
+    },
+    stop: async () => {
+      const all = [...flights]
+      for (const [key, flight] of all) end(key, flight, new MeshError('unreachable', 'this node is stopping'))
+      await Promise.all(all.map(([, { ended }]) => ended.promise))
+    },
+  }
+}
+
+/** A fetch that can be asked for anew at a higher priority: the new one is there before the old one is given up. */
+const fetchChunk = (source: ChunkSource, want: ChunkWant, flight: Flight): Promise<FetchedChunk> =>
+  new Promise<FetchedChunk>((resolve, reject) => {
+    flight.refetch = () => {
+      const before = flight.attempt
+      const attempt = new AbortController()
+      flight.attempt = attempt
+      const fetched = source.fetch(want, { priority: flight.priority, signal: attempt.signal })
+      orAbort(fetched, attempt.signal).then(resolve, (error: unknown) => {
+        if (flight.attempt === attempt) reject(error)
+      })
+      before?.abort(new Error('asked for again, with a higher priority'))
+    }
+    flight.refetch()
+  }).finally(() => {
+    flight.refetch = undefined
+    flight.attempt = undefined
+  })
+
+/** The source verifies what it hands out; that it is what was asked for is cheap to see. */
+const requireWanted = (want: ChunkWant, bytes: VerifiedBytes): void => {
+  if (bytes.sha256 !== want.sha256 || bytes.length !== want.length)
+    throw new MeshError('bad-bytes', `chunk ${want.index} of ${want.set} is not what its list says`)
+}
+
+const arrive = (flight: Flight): void => {
+  flight.isHere = true
+  flight.arrived.resolve()
+}
+
+const isSooner = (a: Priority, b: Priority): boolean => PRIORITIES.indexOf(a) < PRIORITIES.indexOf(b)
+
+/** Whoever waits for it hears of a failure; nobody has to wait. */
+const observed = (): PromiseWithResolvers<void> => {
+  const made = Promise.withResolvers<void>()
+  made.promise.catch(() => {})
+  return made
+}

@@ -1,0 +1,188 @@
+import { type ByteRange, type ChunkSource, MeshError, type Meter, type Swarm, isMeshError } from '@hubmesh/content'
+import type { BlobChunks, PlacedWant } from './chunks.ts'
+import type { Lease } from './flights.ts'
+import { FIRST_WINDOW, type Limits, MAX_READ_ATTEMPTS, MAX_WINDOW, RAISE_AFTER_MS } from './limits.ts'
+import type { Pace } from './pace.ts'
+import { notReady, orAbort, untilReady, withDeadline } from './waits.ts'
+
+export interface ReadOptions {
+  readonly source: ChunkSource
+  readonly swarm: Swarm
+  readonly pace: Pace
+  readonly meter: Meter
+  readonly limits: Limits
+  readonly signal: AbortSignal
+}
+
+/**
+ * Proven bytes of a range in order. Chunks are asked for as the reader comes near them, and those of the range alone.
+ * @throws MeshError `not-ready` before the first byte, `unreachable` after it, when nothing comes in time; `bad-bytes`
+ */
+export async function* readRange(
+  open: (signal: AbortSignal) => Promise<BlobChunks>,
+  range: ByteRange,
+  options: ReadOptions,
+): AsyncGenerator<Uint8Array> {
+  if (range.start >= range.end) return
+  const { signal, limits } = options
+  let reader: Reader | undefined
+  const begin = async (signal: AbortSignal): Promise<readonly Uint8Array[] | undefined> => {
+    const chunks = await untilReady(() => open(signal), { ...options, signal })
+    if (signal.aborted) chunks.close()
+    signal.throwIfAborted()
+    reader = createReader(chunks, range, options)
+    return reader.next(signal)
+  }
+  const early = (): MeshError => notReady('nothing of the file has come yet', reader?.outlook())
+  const stalled = (): MeshError => new MeshError('unreachable', 'the bytes of the file stopped coming')
+  try {
+    let parts = await withDeadline(begin, { signal, ms: limits.firstByteMs, late: early })
+    while (parts !== undefined) {
+      yield* parts
+      const next = reader
+      parts = next && (await withDeadline((signal) => next.next(signal), { signal, ms: limits.stallMs, late: stalled }))
+    }
+  } finally {
+    reader?.leave()
+  }
+}
+
+interface Reader {
+  /** The range's part of the next chunk; undefined at the end. */
+  next(signal: AbortSignal): Promise<readonly Uint8Array[] | undefined>
+  /** Seconds until the chunk that it waits for may be here, as far as that can be said. */
+  outlook(): number | undefined
+  leave(): void
+}
+
+const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pace, meter }: ReadOptions): Reader => {
+  const leases = new Map<number, { lease: Lease; length: number }>()
+  const paced = pace.join()
+  let span: { at: number; last: number } | undefined
+  let asked = 0
+  let askedBytes = 0
+  let window = FIRST_WINDOW
+  let current: PlacedWant | undefined
+  const leaving = new AbortController()
+
+  const begin = async (): Promise<{ at: number; last: number }> => {
+    const [at, last] = [await chunks.locate(range.start), await chunks.locate(range.end - 1)]
+    asked = at
+    return { at, last }
+  }
+
+  /** Asks for the chunk that is due, and for more as far as the window goes. */
+  const askAhead = async (at: number, last: number): Promise<void> => {
+    while (
+      !leaving.signal.aborted &&
+      asked <= last &&
+      (asked === at || (asked < at + window && askedBytes < paced.windowBytes()))
+    ) {
+      const index = asked
+      if (!chunks.has(index)) {
+        const { length } = await chunks.want(index)
+        if (leaving.signal.aborted) return
+        const lease = await chunks.ask(index, index === at ? 'reader' : 'ahead')
+        if (leaving.signal.aborted) return lease.release()
+        leases.set(index, { lease, length })
+        askedBytes += length
+      }
+      asked = index + 1
+    }
+  }
+
+  const release = (index: number): void => {
+    const taken = leases.get(index)
+    leases.delete(index)
+    askedBytes -= taken?.length ?? 0
+    taken?.lease.release()
+  }
+
+  const obtain = async (index: number, signal: AbortSignal): Promise<readonly Uint8Array[]> => {
+    for (let attempt = 0; attempt < MAX_READ_ATTEMPTS; attempt += 1) {
+      const lease = leases.get(index)?.lease
+      if (lease !== undefined && !lease.isHere()) {
+        window = Math.min(window * 2, MAX_WINDOW) // it is faster than its chunks come: let more be on their way
+        await arrival(lease, signal)
+      }
+      const parts = lease?.bytes()?.parts ?? (await readBack(index, lease, signal))
+      if (parts !== undefined) return parts
+      release(index)
+      const again = await chunks.ask(index, 'reader')
+      leases.set(index, { lease: again, length: 0 })
+    }
+    throw new MeshError('io', 'a chunk was fetched again and again, and never stayed on the disk')
+  }
+  const readBack = async (
+    index: number,
+    lease: Lease | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly Uint8Array[] | undefined> => {
+    if (lease !== undefined && !(await isStored(lease, signal))) return undefined
+    const parts = await chunks.stored(index)
+    if (parts === undefined) meter.add('rejectedChunks', 1) // it was proven, and the disk has changed it
+    return parts
+  }
+
+  return {
+    next: async (signal) => {
+      span ??= await untilReady(begin, { swarm, signal })
+      const { at, last } = span
+      if (at > last) return undefined
+      const whole = AbortSignal.any([signal, chunks.broken])
+      await untilReady(() => askAhead(at, last), { swarm, signal: whole })
+      current = await chunks.want(at)
+      const { start, length } = current
+      const parts = await obtain(at, whole)
+      if (at === chunks.count - 1) await lastIsGood(leases.get(at)?.lease, whole)
+      release(at)
+      span.at = at + 1
+      return slice(parts, Math.max(0, range.start - start), Math.min(length, range.end - start))
+    },
+    outlook: () => current && source.outlook(current),
+    leave: () => {
+      leaving.abort()
+      paced.leave()
+      for (const index of leases.keys()) release(index)
+      chunks.close()
+    },
+  }
+
+  /** The end of a file leaves only after its whole was matched, where all of it is here. */
+  async function lastIsGood(lease: Lease | undefined, signal: AbortSignal): Promise<void> {
+    if (lease !== undefined) await isStored(lease, signal)
+    await orAbort(chunks.confirmed(), signal)
+  }
+}
+
+/** False where the disk is full: readers read on. */
+const isStored = async (lease: Lease, signal: AbortSignal): Promise<boolean> => {
+  try {
+    await orAbort(lease.stored, signal)
+    return true
+  } catch (error) {
+    if (isMeshError(error, 'no-space')) return false
+    throw error
+  }
+}
+
+const arrival = async (lease: Lease, signal: AbortSignal): Promise<void> => {
+  const timer = setTimeout(() => lease.raise('reader'), RAISE_AFTER_MS)
+  try {
+    await orAbort(lease.arrived, signal)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Bytes `start` to `end` of the parts, as parts. */
+const slice = (parts: readonly Uint8Array[], start: number, end: number): Uint8Array[] => {
+  const sliced: Uint8Array[] = []
+  let at = 0
+  for (const part of parts) {
+    const piece = part.subarray(Math.max(0, start - at), Math.max(0, end - at))
+    if (piece.length > 0) sliced.push(piece)
+    at += part.length
+  }
+  return sliced
+}

@@ -1,0 +1,231 @@
+import { MIB, MeshError, type RepoStatus, sha256Of } from '@hubmesh/content'
+import { createMemoryStore, sampleBytes } from '@hubmesh/testing'
+import { describe, expect, it } from 'vitest'
+import { REPO, fileOf, read, seedAndOffice, signal, startOffice, until } from './office.ts'
+
+const LARGE = sampleBytes(6 * MIB, 1)
+/** As many bytes inserted near the front: a few chunks change. */
+const EDITED = new Uint8Array(Buffer.concat([LARGE.subarray(0, 100_000), sampleBytes(50, 2), LARGE.subarray(100_000)]))
+const FIRST = { 'large.bin': LARGE, 'config.json': sampleBytes(500, 3), 'unread.bin': sampleBytes(2 * MIB, 4) }
+const SECOND = { ...FIRST, 'large.bin': EDITED, 'config.json': sampleBytes(600, 5), 'new.txt': sampleBytes(9, 6) }
+
+const fetchedBytes = (fetches: readonly { length: number }[]): number =>
+  fetches.reduce((sum, { length }) => sum + length, 0)
+
+describe('following', () => {
+  const held = async (options: Parameters<typeof seedAndOffice>[1] = {}) => {
+    const at = await seedAndOffice(FIRST, options)
+    await read(at.snapshot, 'large.bin')
+    await read(at.snapshot, 'config.json')
+    const names = await until(async () => (await at.store.catalogs.held(REPO)).paths.size === 2).then(() =>
+      at.store.catalogs.view(REPO),
+    )
+    expect(Object.keys(names).toSorted()).toEqual([at.published.revision, 'main'].toSorted())
+    return at
+  }
+  const revisionOf = async ({ library }: { library: { resolve: typeof Function.prototype } }, name = 'main') =>
+    (await library.resolve(REPO, name, signal)).revision as string
+
+  it('fetches what is held of a new revision, only what has changed, and moves when it is here', async () => {
+    const at = await held()
+    const before = at.link.fetches.length
+    const release = Promise.withResolvers<void>()
+    at.link.hold = () => release.promise
+    const second = await at.seed.publish(REPO, SECOND)
+    at.link.tell(second.envelope)
+    await until(() => at.link.waiting() > 0)
+    expect(await revisionOf(at)).toBe(at.published.revision)
+    expect(await row(at)).toMatchObject({ revision: at.published.revision, offered: second.revision })
+    release.resolve()
+    await until(async () => (await revisionOf(at)) === second.revision)
+    const moved = at.link.fetches.slice(before)
+    expect(new Set(moved.map(({ priority }) => priority))).toEqual(new Set(['prefetch']))
+    expect(fetchedBytes(moved)).toBeLessThan(2 * MIB)
+    expect(at.meter.read().localBytes).toBeGreaterThan(4 * MIB)
+    for (const [path, isHere] of [
+      ['large.bin', true],
+      ['config.json', true],
+      ['unread.bin', false],
+    ] as const)
+      expect(await at.store.blobs.has(second.files.get(path)?.sha256 ?? sha256Of(LARGE))).toBe(isHere)
+    at.link.disconnect()
+    const snapshot = await at.library.resolve(REPO, 'main', signal)
+    expect(Buffer.compare(await read(snapshot, 'large.bin'), EDITED)).toBe(0)
+    const old = await at.library.resolve(REPO, at.published.revision, signal)
+    expect(Buffer.compare(await read(old, 'large.bin'), LARGE)).toBe(0)
+  })
+
+  it('knows the ref again by which clients that go by sha have come', async () => {
+    const at = await seedAndOffice(FIRST)
+    const bySha = await at.library.resolve(REPO, at.published.revision, signal)
+    await read(bySha, 'config.json')
+    await until(async () => 'main' in (await at.store.catalogs.view(REPO)))
+    at.link.hold = () => new Promise(() => {})
+    at.link.tell((await at.seed.publish(REPO, SECOND)).envelope)
+    await until(() => at.link.waiting() > 0)
+    expect(await revisionOf(at)).toBe(at.published.revision)
+  })
+
+  it('moves at once where it is told to be eager', async () => {
+    const at = await held({ follow: 'eager' })
+    at.link.hold = () => new Promise(() => {})
+    const second = await at.seed.publish(REPO, SECOND)
+    at.link.tell(second.envelope)
+    await until(async () => (await revisionOf(at)) === second.revision)
+    await until(() => at.link.waiting() > 0)
+  })
+
+  it('moves by a pull alone where it is told so', async () => {
+    const at = await held({ follow: 'manual' })
+    const before = at.link.fetches.length
+    const second = await at.seed.publish(REPO, SECOND)
+    at.link.tell(second.envelope)
+    await until(async () => (await row(at)).offered === second.revision)
+    expect(await revisionOf(at)).toBe(at.published.revision)
+    expect(at.link.fetches.length).toBe(before)
+    const { snapshot } = await at.library.pull(REPO, 'main', signal)
+    expect(snapshot.revision).toBe(second.revision)
+    expect(await revisionOf(at)).toBe(second.revision)
+  })
+
+  it('moves at once what nobody here has asked for', async () => {
+    const at = await seedAndOffice(FIRST)
+    const second = await at.seed.publish(REPO, SECOND)
+    at.link.tell(second.envelope)
+    await until(async () => (await revisionOf(at)) === second.revision)
+    expect(at.link.fetches).toEqual([])
+    expect(await at.store.catalogs.view(REPO)).toEqual({})
+  })
+
+  it('goes for the newest when another comes meanwhile', async () => {
+    const at = await held()
+    at.link.hold = () => new Promise(() => {})
+    at.link.tell((await at.seed.publish(REPO, SECOND)).envelope)
+    await until(() => at.link.waiting() > 0)
+    const third = await at.seed.publish(REPO, { ...FIRST, 'config.json': sampleBytes(700, 8) })
+    at.link.hold = async () => {}
+    at.link.tell(third.envelope)
+    await until(async () => (await revisionOf(at)) === third.revision)
+  })
+
+  const row = async ({ library }: { library: { repos(): Promise<RepoStatus[]> } }): Promise<RepoStatus> => {
+    const found = (await library.repos()).find(({ ref }) => ref === 'main')
+    if (found === undefined) throw new Error('no row')
+    return found
+  }
+})
+
+describe('a pull', () => {
+  it('fetches all, holds all, and tells how far it is', async () => {
+    const { library, store, link } = await seedAndOffice(FIRST)
+    const told: number[] = []
+    const result = await library.pull(REPO, 'main', { ...signal, onProgress: ({ bytesDone }) => told.push(bytesDone) })
+    const bytes = Object.values(FIRST).reduce((sum, file) => sum + file.length, 0)
+    expect(result).toMatchObject({ files: 3, filesDone: 3, bytes, bytesDone: bytes })
+    expect(told.at(-1)).toBe(bytes)
+    expect(told).toEqual(told.toSorted((a, b) => a - b))
+    for (const file of Object.values(FIRST)) expect(await store.blobs.has(sha256Of(file))).toBe(true)
+    expect((await store.catalogs.held(REPO)).all).toBe(true)
+    expect(await library.repos()).toMatchObject([{ ref: 'main', files: 3, bytes, bytesHeld: bytes, complete: true }])
+    expect(fetchedBytes(link.fetches)).toBe(bytes)
+    await library.pull(REPO, 'main', signal)
+    expect(fetchedBytes(link.fetches)).toBe(bytes)
+  })
+
+  it('fetches and holds what it names', async () => {
+    const { library, store } = await seedAndOffice(FIRST)
+    const result = await library.pull(REPO, 'main', { ...signal, include: ['*.bin'], exclude: ['unread*'] })
+    expect(result.entries.map(({ path }) => path)).toEqual(['large.bin'])
+    const { all, paths } = await store.catalogs.held(REPO)
+    expect([all, [...paths]]).toEqual([false, ['large.bin']])
+    expect(await library.repos()).toMatchObject([{ complete: false, bytesHeld: LARGE.length }])
+  })
+
+  it('goes on where another was broken off, after a restart too', async () => {
+    const at = await seedAndOffice(FIRST)
+    const leaving = new AbortController()
+    at.link.hold = async ({ set, index }) =>
+      set === (await fileOf(at.snapshot, 'large.bin')).list && index < 5 ? undefined : new Promise(() => {})
+    const pulling = at.library.pull(REPO, 'main', { signal: leaving.signal })
+    await until(() => at.link.fetches.length - at.link.waiting() >= 5)
+    leaving.abort(new Error('enough'))
+    await expect(pulling).rejects.toThrow('enough')
+    await at.library.stop()
+    expect(at.link.waiting()).toBe(0)
+    const got = at.link.fetches.length - at.link.abandoned
+
+    const again = await startOffice({ trust: [at.seed], store: at.store })
+    again.link.connect(at.seed.store)
+    await until(() => at.store.blobs.has(sha256Of(LARGE)))
+    await until(() => at.store.blobs.has(sha256Of(FIRST['unread.bin'])))
+    const all = Object.values(FIRST).reduce((sum, file) => sum + file.length, 0)
+    expect(got).toBeGreaterThanOrEqual(5)
+    expect(fetchedBytes(again.link.fetches)).toBeLessThan(all)
+    expect(
+      again.link.fetches.some(({ set, index }) => set === at.published.files.get('large.bin')?.list && index < 5),
+    ).toBe(false)
+    expect(again.link.provided).toContain(at.published.manifest)
+  })
+
+  it('outlives its first source', async () => {
+    const at = await seedAndOffice(FIRST)
+    const copy = createMemoryStore()
+    const other = await startOffice({ trust: [at.seed], store: copy })
+    other.link.connect(at.seed.store)
+    other.link.tell(at.published.envelope)
+    await other.library.pull(REPO, 'main', signal)
+    at.link.disconnect()
+    const pulling = at.library.pull(REPO, 'main', signal)
+    await until(() => at.link.waiting() > 0 || at.link.blocksAsked.length > 5)
+    at.link.connect(copy)
+    expect((await pulling).filesDone).toBe(3)
+  })
+
+  it('fails when its disk is full, and a reader reads on', async () => {
+    const store = createMemoryStore()
+    const openPartial = store.blobs.openPartial.bind(store.blobs)
+    store.blobs.openPartial = async (plan) => ({
+      ...(await openPartial(plan)),
+      putChunk: async () => {
+        throw new MeshError('no-space', 'the disk is full')
+      },
+    })
+    const { library, snapshot } = await seedAndOffice({ 'large.bin': LARGE }, { store })
+    await expect(library.pull(REPO, 'main', signal)).rejects.toMatchObject({ code: 'no-space' })
+    expect(Buffer.compare(await read(snapshot, 'large.bin'), LARGE)).toBe(0)
+  })
+})
+
+describe('a HEAD', () => {
+  it('fetches the beginning of a file, and holds nothing', async () => {
+    const at = await seedAndOffice({ 'large.bin': sampleBytes(9 * MIB, 9) })
+    at.snapshot.warm(await fileOf(at.snapshot, 'large.bin'))
+    at.snapshot.warm(await fileOf(at.snapshot, 'large.bin'))
+    await until(() => at.link.fetches.length > 2 && at.link.waiting() === 0)
+    expect(fetchedBytes(at.link.fetches)).toBeLessThanOrEqual(4 * MIB)
+    expect(fetchedBytes(at.link.fetches)).toBeGreaterThan(2 * MIB)
+    expect((await at.store.catalogs.held(REPO)).paths.size).toBe(0)
+  })
+})
+
+describe('status', () => {
+  it('shows what is on its way', async () => {
+    const at = await seedAndOffice(FIRST)
+    const list = (await fileOf(at.snapshot, 'large.bin')).list
+    at.link.hold = async ({ set, index }) => (set === list && index < 4 ? undefined : new Promise(() => {}))
+    const leaving = new AbortController()
+    const pulling = at.library.pull(REPO, 'main', { signal: leaving.signal, include: ['large.bin'] })
+    await until(() => at.library.transfers().some(({ done }) => done > 0))
+    expect(at.library.transfers()[0]).toMatchObject({
+      repo: 'model:acme/voice',
+      path: 'large.bin',
+      bytes: LARGE.length,
+      sources: ['seed'],
+    })
+    const [row] = await at.library.repos()
+    expect(row?.bytesHeld).toBeGreaterThan(0)
+    leaving.abort(new Error('enough'))
+    await expect(pulling).rejects.toThrow('enough')
+    await until(() => at.library.transfers().length === 0)
+  })
+})
