@@ -28,8 +28,6 @@ export default defineConfig({
           name: 'system',
           root,
           include: ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts'],
-          // They need whole nodes, and so the rooms that are not built yet.
-          exclude: ['test/integration/{main-job,bad-input}.test.ts', 'test/e2e/**'],
           execArgv: ['--conditions=source'],
           testTimeout: 180_000,
           hookTimeout: 180_000,
