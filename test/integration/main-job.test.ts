@@ -185,11 +185,18 @@ describe('a pull where no node runs', () => {
 
 describe('publishing', () => {
   it('makes a folder a repo that an office serves', async () => {
-    const published = await seed.cli('publish', join(swarm.folder, 'porto-files'), 'acme/own', '-m', 'First', '--json')
-    expect(published).toMatchObject({ code: 0 })
+    const published = await seed.cli(
+      'publish',
+      join(swarm.folder, 'porto-files'),
+      'in-house/own',
+      '-m',
+      'First',
+      '--json',
+    )
+    expect({ code: published.code, stderr: published.stderr }).toEqual({ code: 0, stderr: expect.any(String) })
     const { revision } = JSON.parse(published.stdout) as { revision: string }
-    await berlin.waitFor('the published repo', ({ repos }) => repos.some((repo) => repo.id === 'acme/own'))
-    const got = await fetch(urlOf(berlin, 'acme/own', 'new.txt'))
+    await berlin.waitFor('the published repo', ({ repos }) => repos.some((repo) => repo.id === 'in-house/own'))
+    const got = await fetch(urlOf(berlin, 'in-house/own', 'new.txt'))
     expect(got.headers.get('x-repo-commit')).toBe(revision)
     expect(await got.text()).toBe('came with the second commit')
   })
