@@ -6,6 +6,7 @@
  *     blobStoreSuite('memory', async () => createMemoryStore())
  */
 export * from './fixtures/build-repo.ts'
+export * from './fixtures/flip-bit.ts'
 export * from './fixtures/pseudo-random.ts'
 export * from './fixtures/sample-repo.ts'
 export * from './fixtures/sample-repos.ts'

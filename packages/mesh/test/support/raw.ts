@@ -32,14 +32,24 @@ export interface RawNode {
   open(address: string, options?: { greet?: boolean }): Promise<Stream>
 }
 
-export const createRaw = async (lab: Lab, key = 'ours'): Promise<RawNode> => {
+export interface RawOptions {
+  /** Network key. @default the lab's */
+  readonly key?: Uint8Array
+  /** Where it says that it stands. */
+  readonly site?: string
+}
+
+export const createRaw = async (
+  lab: Lab,
+  { key = networkKey('ours'), site = 'raw' }: RawOptions = {},
+): Promise<RawNode> => {
   const datastore = new LevelDatastore(await lab.folder())
   await datastore.open()
   lab.defer(() => datastore.close())
   const records = createHeadRecords({ datastore, log: silentLog }, { signal: new AbortController().signal })
   const node = await createNode({
     privateKey: await generateKeyPair('Ed25519'),
-    networkKeys: [networkKey(key)],
+    networkKeys: [key],
     listen: ['/ip4/127.0.0.1/tcp/0'],
     announce: [],
     mdns: false,
@@ -50,20 +60,21 @@ export const createRaw = async (lab: Lab, key = 'ours'): Promise<RawNode> => {
   })
   lab.defer(async () => node.stop())
   await node.start()
+  const hello = helloMessage({ site, role: 'peer', features: [] })
   const many = { maxInboundStreams: 64, maxOutboundStreams: 64 }
 
   const serve: RawNode['serve'] = (answer) =>
     node.handle(
       EXCHANGE,
       (stream) => {
-        void serveStream(stream, answer)
+        void serveStream(stream, { hello, answer })
       },
       many,
     )
 
   const open: RawNode['open'] = async (address, { greet = true } = {}) => {
     const stream = await node.dialProtocol(multiaddr(address), EXCHANGE, { ...many, signal: soon() })
-    if (greet) sendFrame(stream, rawHello())
+    if (greet) sendFrame(stream, hello)
     return stream
   }
 
@@ -79,8 +90,6 @@ export const createRaw = async (lab: Lab, key = 'ours'): Promise<RawNode> => {
     open,
   }
 }
-
-export const rawHello = (): Uint8ArrayList => helloMessage({ site: 'raw', role: 'peer', features: [] })
 
 export const reply = (stream: Stream, header: object, payload?: Uint8Array): void => {
   if (stream.status === 'open') sendFrame(stream, encodeMessage(header, payload))
@@ -99,11 +108,14 @@ export const collectFrames = (stream: Stream): { readonly frames: Uint8ArrayList
   return { frames, ended: read() }
 }
 
-const serveStream = async (stream: Stream, answer: (request: Request, stream: Stream) => void): Promise<void> => {
+const serveStream = async (
+  stream: Stream,
+  { hello, answer }: { hello: Uint8ArrayList; answer: (request: Request, stream: Stream) => void },
+): Promise<void> => {
   try {
     for await (const frame of readFrames(stream).frames) {
       const { message } = decodeMessage(requestSchema, frame)
-      if (message.type === 'hello') sendFrame(stream, rawHello())
+      if (message.type === 'hello') sendFrame(stream, hello)
       else answer(message, stream)
     }
   } catch {
