@@ -44,10 +44,17 @@ export const createFlusher = (persist: () => Promise<void>): Flusher => {
       unsynced -= bytes
       running = undefined
       wake()
+      schedule() // for what was written meanwhile
     }
   }
 
   const start = (): Promise<void> => (running ??= run())
+
+  const schedule = (): void => {
+    if (written === 0 || running !== undefined) return // the end of a run looks again
+    if (written >= FLUSH_BYTES || waiting.length > 0) void start()
+    else timer ??= setTimeout(() => void start(), FLUSH_MS)
+  }
 
   const wake = (): void => {
     const woken = waiting
@@ -88,8 +95,7 @@ export const createFlusher = (persist: () => Promise<void>): Flusher => {
         throw error
       }
       written += bytes
-      if (written >= FLUSH_BYTES || waiting.length > 0) void start()
-      else timer ??= setTimeout(() => void start(), FLUSH_MS)
+      schedule()
     },
     flush,
     close: async () => {
