@@ -32,8 +32,8 @@ export interface SwarmNode {
   waitFor(what: string, condition: (status: NodeStatus) => boolean, deadlineMs?: number): Promise<NodeStatus>
   /** Runs a command of the CLI in this home. */
   cli(...args: string[]): Promise<CliResult>
-  /** SIGTERM; resolves with the exit code. */
-  stop(): Promise<number | null>
+  /** Resolves with the exit code; `null` when it had to be cut off after 12 s. @param signal @default SIGTERM */
+  stop(signal?: 'SIGTERM' | 'SIGINT'): Promise<number | null>
   /** SIGKILL: a power cut, as far as a process can have one. */
   kill(): Promise<void>
   /** Starts it again in the same home, with the same flags and ports. */
@@ -127,12 +127,24 @@ export const createSwarm = async (): Promise<Swarm> => {
 }
 
 /** Runs one command to its end. */
-export const runCli = async (args: readonly string[], input?: string): Promise<CliResult> => {
+export const runCli = (args: readonly string[], input?: string): Promise<CliResult> => startCli(args, input).ended
+
+/** A command that is under way. */
+export interface CliRun {
+  readonly ended: Promise<CliResult>
+  /** SIGKILL. */
+  kill(): void
+}
+
+export const startCli = (args: readonly string[], input?: string): CliRun => {
   const child = spawnCli(args)
   child.stdin?.end(input)
   const [stdout, stderr] = [collect(child.stdout), collect(child.stderr)]
-  const [code] = (await once(child, 'close')) as [number | null]
-  return { code, stdout: stdout(), stderr: stderr() }
+  const end = async (): Promise<CliResult> => {
+    const [code] = (await once(child, 'close')) as [number | null]
+    return { code, stdout: stdout(), stderr: stderr() }
+  }
+  return { ended: end(), kill: () => child.kill('SIGKILL') }
 }
 
 /** The preferred port where it is free, or any. */
@@ -229,7 +241,7 @@ const createSwarmNode = (name: string, home: string, args: readonly string[]): S
       }
     },
     cli,
-    stop: () => end('SIGTERM'),
+    stop: (signal = 'SIGTERM') => end(signal),
     kill: async () => {
       await end('SIGKILL')
     },
