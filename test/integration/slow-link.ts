@@ -28,7 +28,7 @@ export const createSlowLink = async (node: SwarmNode, bytesPerSecond: number): P
   const pace = async (count: number): Promise<void> => {
     const now = performance.now()
     freeAt = Math.max(now, freeAt) + (count / rate) * 1000
-    await sleep(freeAt - now)
+    if (freeAt > now) await sleep(freeAt - now)
   }
   async function* paced(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const part of source) {

@@ -13,7 +13,15 @@ import { FIRST_BACKOFF, MAX_BACKOFF, MIN_DEADLINE, MIN_GOODPUT, SECOND, TICK } f
 import type { Gate } from '../node/gate.ts'
 import type { Peer, Peers } from '../peers.ts'
 import type { RemoteSets } from './remote-sets.ts'
-import { type Assignment, type SchedulerPeer, type SchedulerWant, assign, expectedMs, lateAfter } from './scheduler.ts'
+import {
+  type Assignment,
+  type SchedulerPeer,
+  type SchedulerWant,
+  assign,
+  createHedgeBudget,
+  expectedMs,
+  lateAfter,
+} from './scheduler.ts'
 
 export interface ChunkFetcherComponents {
   readonly peers: Peers
@@ -69,6 +77,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
   const { peers, gate, sets, meter, log, seek } = components
   const wanted = new Set<Wanted>()
   const load = new Map<string, { bytes: number; requests: number }>()
+  const hedges = createHedgeBudget()
   let queued = false
   let timer: NodeJS.Timeout | undefined
   let tickedAt = 0
@@ -98,7 +107,8 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
     queued = true
     setImmediate(() => {
       queued = false
-      for (const assignment of assign(wanted, schedulerPeers(), performance.now())) void request(assignment)
+      const options = { now: performance.now(), hedges }
+      for (const assignment of assign(wanted, schedulerPeers(), options)) void request(assignment)
     })
   }
 
@@ -151,6 +161,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
   const countReceived = (peer: Peer, length: number): void => {
     peer.bytesIn += length
     peer.goodput.received(length, performance.now())
+    if (peer.site !== site) hedges.received(length)
     meter.add(peer.site === site ? 'siteBytes' : 'wanBytes', length)
   }
 

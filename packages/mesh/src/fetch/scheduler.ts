@@ -1,8 +1,8 @@
-import { KIB, MIB, type Priority, PRIORITIES } from '@hubmesh/content'
+import { KIB, MAX_CHUNK_BYTES, MIB, type Priority, PRIORITIES } from '@hubmesh/content'
 import { MAX_REQUESTS_PER_PEER, SECOND } from '../limits.ts'
 
 /**
- * Which chunk is asked of whom. Pure: what is known goes in, assignments come out, and the clock is an argument, so that
+ * Which chunk is asked of whom. What is known goes in, assignments come out, and the clock is an argument, so that
  * whole swarms can be simulated. Times are milliseconds, rates bytes a second.
  */
 
@@ -56,16 +56,41 @@ const MAX_ASKED = 2
 /** A request is late after so many times its expected duration, but not before `MIN_LATE`. */
 const LATE_FACTOR = 3
 const MIN_LATE = 500
+/** Part of what comes from other sites that may come twice, and bytes of it that may gather: a chunk can always be helped out. */
+const TWICE_PART = 0.01
+const TWICE_AT_ONCE = MAX_CHUNK_BYTES
+
+/** What may be asked twice across sites. Who is silent is not waited for in any case: its requests end, and are asked anew. */
+export interface HedgeBudget {
+  /** More has come from other sites. */
+  received(bytes: number): void
+  /** False when so much may not be asked twice now. */
+  take(bytes: number): boolean
+}
+
+export const createHedgeBudget = (): HedgeBudget => {
+  let spare = TWICE_AT_ONCE
+  return {
+    received: (bytes) => {
+      spare = Math.min(TWICE_AT_ONCE, spare + bytes * TWICE_PART)
+    },
+    take: (bytes) => {
+      if (bytes > spare) return false
+      spare -= bytes
+      return true
+    },
+  }
+}
 
 /**
  * Readers come first, then what is ahead of them, then the rest; within that, who came first. Each goes to the peer from
  * which it is expected soonest, even if that one has no room now: waiting for it is sooner than the next best. A peer of the
- * same site wins over any other. Who is late is helped out by one more peer.
+ * same site wins over any other. Who is late is helped out by one more peer, as far as the budget goes.
  */
 export const assign = <Want extends SchedulerWant>(
   wants: Iterable<Want>,
   peers: readonly SchedulerPeer[],
-  now: number,
+  { now, hedges }: { now: number; hedges: HedgeBudget },
 ): Assignment<Want>[] => {
   const assignments: Assignment<Want>[] = []
   for (const want of byPriority(wants)) {
@@ -75,6 +100,7 @@ export const assign = <Want extends SchedulerWant>(
     const hedge = want.asked.length > 0
     const best = bestPeer(want, peers, hedge)
     if (best === undefined || !hasRoom(best)) continue
+    if (hedge && !best.sameSite && !hedges.take(want.length)) continue
     assignments.push({ want, peer: best.id, expectedMs: expectedMs(best, want.length), hedge })
     best.inFlightBytes += want.length
     best.inFlight += 1
@@ -93,7 +119,7 @@ export const expectedMs = (peer: SchedulerPeer, length: number): number => {
 }
 
 /** True when one more chunk may be asked of the peer. */
-export const hasRoom = (peer: SchedulerPeer): boolean => {
+const hasRoom = (peer: SchedulerPeer): boolean => {
   if (peer.resting || peer.inFlight >= MAX_REQUESTS_PER_PEER) return false
   if (peer.goodput !== undefined && peer.goodput < SLOW_PATH) return peer.inFlight === 0
   return peer.inFlightBytes < windowOf(peer)
