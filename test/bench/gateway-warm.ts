@@ -1,6 +1,6 @@
 /**
- * A real node that holds a file of 1 GiB, and nginx with sendfile on the same bytes, turn by turn: the same client takes the file
- * from each over loopback. Without nginx there is nothing to hold it against, and it says so.
+ * A real node that holds a file of 1 GiB, and nginx with the same bytes, turn by turn: the same client takes the file from each
+ * over loopback. Without nginx there is nothing to hold it against, and it says so.
  *
  *     node --conditions=source test/bench/gateway-warm.ts
  */
@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MIB } from '@hubmesh/content'
 import { createSwarm } from '../integration/local-swarm.ts'
-import { type Result, alternate, atMost, printResults, ratio, usageOf } from './measure.ts'
+import { type Result, alternate, atMost, median, printResults, ratio, usageOf } from './measure.ts'
 import { startNginx } from './nginx.ts'
 import { GIB, NO_UPSTREAM, publish, writeRandomFile } from './samples.ts'
 
@@ -21,13 +21,9 @@ const CROWD = 8
 const CROWD_ROUNDS = 3
 const REPO = 'bench/model'
 const FILE = 'model.safetensors'
+const CLIENT = fileURLToPath(new URL('drain.ts', import.meta.url))
 
 const run = promisify(execFile)
-
-interface Server {
-  readonly url: string
-  readonly pid: number
-}
 
 export const gatewayWarm = async (): Promise<Result[]> => {
   await using swarm = await createSwarm()
@@ -40,31 +36,65 @@ export const gatewayWarm = async (): Promise<Result[]> => {
     const seed = await swarm.startSeed({ upstream: NO_UPSTREAM })
     await publish(seed, folder, REPO)
     await seed.restart() // what the publishing took is not the gateway's
-    const gateway = { url: `${seed.gateway}/${REPO}/resolve/main/${FILE}`, pid: seed.pid }
-    return await compare(gateway, { url: `${nginx.url}/${FILE}`, pid: nginx.pid })
+    return await compare({
+      gateway: serverOf(`${seed.gateway}/${REPO}/resolve/main/${FILE}`, seed.pid),
+      nginx: serverOf(`${nginx.url}/sendfile/${FILE}`, nginx.pid),
+      copying: serverOf(`${nginx.url}/copied/${FILE}`, nginx.pid),
+    })
   } finally {
     await nginx.stop()
   }
 }
 
-const compare = async (ours: Server, theirs: Server): Promise<Result[]> => {
-  const before = { ours: await usageOf(ours.pid), theirs: await usageOf(theirs.pid) }
-  const one = await alternate(ROUNDS, { ours: () => rateOf(ours, 1), theirs: () => rateOf(theirs, 1) })
-  const after = { ours: await usageOf(ours.pid), theirs: await usageOf(theirs.pid) }
-  const crowd = await alternate(CROWD_ROUNDS, { ours: () => rateOf(ours, CROWD), theirs: () => rateOf(theirs, CROWD) })
-  const { peakRss } = await usageOf(ours.pid)
-  const cpu = (who: 'ours' | 'theirs'): string =>
-    `${((after[who].cpuSeconds - before[who].cpuSeconds) / ((ROUNDS * SIZE) / GIB)).toFixed(2)} s/GiB`
+interface Server {
+  readonly pid: number
+  /** Bytes a second that so many connections at once take in all. */
+  take(connections: number): Promise<number>
+  /** Of each time that one connection took it, a GiB. */
+  readonly cpuSeconds: number[]
+}
+
+type Servers = Record<'gateway' | 'nginx' | 'copying', Server>
+
+const serverOf = (url: string, pid: number): Server => {
+  const cpuSeconds: number[] = []
+  return {
+    pid,
+    cpuSeconds,
+    take: async (connections) => {
+      const before = await usageOf(pid)
+      const { stdout } = await run(process.execPath, [...process.execArgv, CLIENT, url, String(connections)])
+      const after = await usageOf(pid)
+      if (connections === 1) cpuSeconds.push(((after.cpuSeconds - before.cpuSeconds) * GIB) / SIZE)
+      return (connections * SIZE) / Number(stdout)
+    },
+  }
+}
+
+const compare = async ({ gateway, nginx, copying }: Servers): Promise<Result[]> => {
+  const takeAll = (connections: number) => ({
+    gateway: () => gateway.take(connections),
+    nginx: () => nginx.take(connections),
+    copying: () => copying.take(connections),
+  })
+  const one = await alternate(ROUNDS, takeAll(1))
+  const alone = await usageOf(gateway.pid)
+  const crowd = await alternate(CROWD_ROUNDS, takeAll(CROWD))
+  const crowded = await usageOf(gateway.pid)
   return [
-    rate('nginx, one client', one.theirs),
-    rate('gateway, one client', one.ours),
-    ratio('gateway / nginx, one client', one.ours, one.theirs, 0.85),
-    { what: '  CPU of nginx', figure: cpu('theirs') },
-    { what: '  CPU of the gateway', figure: cpu('ours') },
-    rate(`nginx, ${CROWD} clients`, crowd.theirs),
-    rate(`gateway, ${CROWD} clients`, crowd.ours),
-    ratio(`gateway / nginx, ${CROWD} clients`, crowd.ours, crowd.theirs, 0.65),
-    atMost('peak memory of the node', peakRss / MIB, 200, 'MiB'),
+    rate('nginx, sendfile', one.nginx),
+    cpu(nginx),
+    rate('nginx, reading and writing 1 MiB at a time', one.copying),
+    cpu(copying),
+    rate('gateway', one.gateway),
+    cpu(gateway),
+    ratio('gateway / nginx, sendfile', one.gateway, one.nginx, 0.85),
+    { what: 'gateway / nginx, reading and writing', figure: (one.gateway / one.copying).toFixed(2) },
+    atMost('peak memory of the node', alone.peakRss / MIB, 200, 'MiB'),
+    rate(`nginx, sendfile, ${CROWD} clients`, crowd.nginx),
+    rate(`gateway, ${CROWD} clients`, crowd.gateway),
+    ratio(`gateway / nginx, sendfile, ${CROWD} clients`, crowd.gateway, crowd.nginx, 0.65),
+    { what: `peak memory of the node, ${CROWD} clients`, figure: `${(crowded.peakRss / MIB).toFixed(0)} MiB` },
   ]
 }
 
@@ -73,12 +103,6 @@ const rate = (what: string, bytesPerSecond: number): Result => ({
   figure: `${(bytesPerSecond / 1e9).toFixed(2)} GB/s`,
 })
 
-const CLIENT = fileURLToPath(new URL('drain.ts', import.meta.url))
-
-/** Bytes a second that so many connections at once take in all. */
-const rateOf = async ({ url }: Server, connections: number): Promise<number> => {
-  const { stdout } = await run(process.execPath, [...process.execArgv, CLIENT, url, String(connections)])
-  return (connections * SIZE) / Number(stdout)
-}
+const cpu = ({ cpuSeconds }: Server): Result => ({ what: '  CPU', figure: `${median(cpuSeconds).toFixed(2)} s/GiB` })
 
 if (import.meta.main) printResults('warm gateway, 1 GiB', await gatewayWarm())

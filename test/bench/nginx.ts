@@ -13,7 +13,10 @@ export interface Nginx {
 
 const READY_WITHIN_MS = 10_000
 
-/** nginx as a file server with sendfile, on a free port; all that it writes lies under `folder`. Undefined where it is not installed. */
+/**
+ * nginx as a file server on a free port, twice: under `/sendfile/` the kernel sends from its page cache, under `/copied/` nginx
+ * reads and writes 1 MiB at a time. All that it writes lies under `folder`. Undefined where it is not installed.
+ */
 export const startNginx = async (folder: string, root: string): Promise<Nginx | undefined> => {
   const port = await freePort()
   const config = join(folder, 'nginx.conf')
@@ -47,13 +50,13 @@ error_log ${folder}/nginx-error.log;
 events { worker_connections 256; }
 http {
   access_log off;
-  sendfile on;
   tcp_nopush on;
   default_type application/octet-stream;
   ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
   server {
     listen 127.0.0.1:${port};
-    root ${root};
+    location /sendfile/ { alias ${root}/; sendfile on; }
+    location /copied/ { alias ${root}/; sendfile off; output_buffers 2 1m; }
   }
 }
 `
