@@ -44,7 +44,7 @@ export interface BlobFiles {
   onDoubt(listener: (sha256: Sha256, holder: number) => void): void
 }
 
-export interface NewBlob {
+interface NewBlob {
   readonly path: string
   readonly sha256: Sha256
   readonly holder: number
@@ -96,9 +96,9 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
   /** Whether the blob is here as the index says; what is here otherwise is withdrawn. */
   const isIntact = async (sha256: Sha256): Promise<boolean> => {
     if (!has(sha256)) return false
-    const file = await openChecked(sha256)
-    await file?.close()
-    return file !== undefined
+    const opened = await openChecked(sha256)
+    await opened?.file.close()
+    return opened !== undefined
   }
 
   /** Opens the file if it is what the index says. */
@@ -117,7 +117,7 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
       return undefined
     }
     if (found.ctime !== record.ctime) await index.note([records.put(sha256Bytes(sha256), found)])
-    return { file, size: found.size, close: () => file.close() }
+    return { file, size: found.size }
   }
 
   /** Out of use: the record is removed before the file goes, so that nothing is claimed that is not there. */
@@ -131,13 +131,11 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
   }
 
   const openBlob = async (sha256: Sha256): Promise<BlobHandle | undefined> => {
-    const opened = await onDisk(`blob ${sha256} cannot be opened`, () => openFirst(sha256))
+    if (!has(sha256)) return undefined
+    const open = () => one(sha256, () => openChecked(sha256)) // in turn with what changes the blob
+    const opened = await onDisk(`blob ${sha256} cannot be opened`, open)
     return opened && createHandle(opened, layout.blob(sha256))
   }
-
-  /** Without waiting where nothing is wrong; else in turn with what changes the blob. */
-  const openFirst = async (sha256: Sha256): Promise<OpenFile | undefined> =>
-    has(sha256) ? one(sha256, () => openChecked(sha256)) : undefined
 
   return {
     has,
@@ -159,14 +157,13 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
 interface OpenFile {
   readonly file: FileHandle
   readonly size: number
-  readonly close: () => Promise<void>
 }
 
-const createHandle = ({ file, size, close }: OpenFile, path: string): BlobHandle => ({
+const createHandle = ({ file, size }: OpenFile, path: string): BlobHandle => ({
   size,
   path,
   readInto: (offset, buffer) => onDisk('a blob cannot be read', () => readFully(file, buffer, offset)),
-  close,
+  close: () => file.close(),
 })
 
 const describe = (file: BigIntStats, holder: number): BlobRecord => ({

@@ -68,8 +68,11 @@ export const createBlobStore = (components: Components, { quota }: { quota: numb
     try {
       const opened = await opening
       const close = async (): Promise<void> => {
-        await opened.close()
-        if (ingests.get(plan.key) === opening) ingests.delete(plan.key)
+        try {
+          await opened.close()
+        } finally {
+          if (ingests.get(plan.key) === opening) ingests.delete(plan.key)
+        }
       }
       return { ...opened, close }
     } catch (error) {
@@ -91,9 +94,10 @@ export const createBlobStore = (components: Components, { quota }: { quota: numb
     ingestFile: (path, options) => ingestFile(components, path, options),
     usage: () => ({ ...blobs.usage(), quota: quota ?? null }),
     close: async () => {
-      for (const one of await Promise.allSettled(ingests.values()))
-        if (one.status === 'fulfilled') await one.value.close()
-      await partials.close()
+      const left = await Promise.allSettled(ingests.values())
+      const ended = left.map((ingest) => (ingest.status === 'fulfilled' ? ingest.value.close() : undefined))
+      for (const one of await Promise.allSettled([...ended, partials.close()]))
+        if (one.status === 'rejected') throw one.reason
     },
   }
 }

@@ -21,7 +21,7 @@ export const createCommitter = <T>(
   return async (changes) => {
     if (changes.length === 0) return
     gathering ??= begin()
-    gathering.changes.push(...changes)
+    for (const change of changes) gathering.changes.push(change) // they may be more than a call takes arguments
     await gathering.done
   }
 }

@@ -7,7 +7,7 @@ import { MIB } from '@hubmesh/content'
 const FLUSH_BYTES = 8 * MIB
 const FLUSH_MS = 200
 /** Writers wait above this many bytes that are not durable: so much at most is fetched again after a kill or a power cut. */
-export const MAX_UNSYNCED_BYTES = 16 * MIB
+const MAX_UNSYNCED_BYTES = 16 * MIB
 
 export interface Flusher {
   /** Runs a write of so many bytes, once not too many are waiting to become durable. */

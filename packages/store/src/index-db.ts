@@ -27,7 +27,7 @@ const TABLES = {
   holds: 'o',
 } as const
 
-export type Tables = Readonly<Record<keyof typeof TABLES, Table>>
+type Tables = Readonly<Record<keyof typeof TABLES, Table>>
 
 /** What this node knows beside the bytes of blobs. */
 export interface IndexDb {

@@ -2,12 +2,12 @@ import { readdir, rename, stat } from 'node:fs/promises'
 import { type Log, type Sha256, isSha256 } from '@hubmesh/content'
 import type { BlobFiles } from './blob-files.ts'
 import type { ChunkIndex } from './chunk-index.ts'
-import type { HashPool } from './hashing/pool.ts'
+import type { HashJob, HashPool } from './hashing/pool.ts'
 import { BAD_SUFFIX, type Layout } from './layout.ts'
 
 /** Looks again, in the background, at blobs that were taken out of use: those that still hash right come back. */
 export interface Quarantine {
-  /** Waits for what is being looked at. Hashing has to be ended before. */
+  /** Leaves to the next start what is being looked at. */
   close(): Promise<void>
 }
 
@@ -20,20 +20,30 @@ export const startQuarantine = async (components: {
 }): Promise<Quarantine> => {
   const { blobs, chunks, hashes, layout, log } = components
   const looking = new Set<Promise<void>>()
+  const jobs = new Set<HashJob<unknown>>()
   let closed = false
 
   const look = async (sha256: Sha256, holder: number): Promise<void> => {
     const path = layout.quarantined(sha256)
     const { size } = await stat(path)
-    const job = hashes.digest({ path, size })
-    job.advance(size)
-    const found = await job.result
+    const found = await digest(path, size)
     if (found.sha256 === sha256) {
       await blobs.place({ path, sha256, holder }, [])
       log.info({ sha256 }, 'a blob is back in use: its bytes are right')
     } else {
       await rename(path, path + BAD_SUFFIX)
       log.error({ sha256 }, 'a blob was damaged on this disk: it stays in quarantine, and is fetched again when needed')
+    }
+  }
+
+  const digest = async (path: string, size: number): Promise<{ readonly sha256: Sha256 }> => {
+    const job = hashes.digest({ path, size })
+    jobs.add(job)
+    try {
+      job.advance(size)
+      return await job.result
+    } finally {
+      jobs.delete(job)
     }
   }
 
@@ -53,6 +63,7 @@ export const startQuarantine = async (components: {
   return {
     close: async () => {
       closed = true
+      for (const job of jobs) job.cancel()
       await Promise.all(looking)
     },
   }

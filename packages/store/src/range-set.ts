@@ -5,7 +5,8 @@ export interface RangeSet {
   add(range: ByteRange): void
   /** End of what is there without a gap from the start. */
   prefix(): number
-  missing(size: number): ByteRange[]
+  /** What of a range is not there. */
+  missing(within: ByteRange): ByteRange[]
   /** The ranges, in order, none touching the next. */
   readonly ranges: readonly ByteRange[]
 }
@@ -27,10 +28,11 @@ export const createRangeSet = (initial: readonly ByteRange[] = []): RangeSet => 
   return {
     add,
     prefix: () => (ranges[0]?.start === 0 ? ranges[0].end : 0),
-    missing: (size) => {
-      const starts = [0, ...ranges.map((range) => range.end)]
-      const ends = [...ranges.map((range) => range.start), size]
-      return starts.map((start, at) => ({ start, end: ends[at] ?? size })).filter(({ start, end }) => start < end)
+    missing: ({ start, end }) => {
+      const there = ranges.filter((range) => range.start < end && range.end > start)
+      const starts = [start, ...there.map((range) => range.end)]
+      const ends = [...there.map((range) => range.start), end]
+      return starts.map((from, at) => ({ start: from, end: ends[at] ?? end })).filter((gap) => gap.start < gap.end)
     },
     get ranges() {
       return ranges

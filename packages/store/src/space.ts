@@ -1,17 +1,17 @@
 import { statfs } from 'node:fs/promises'
 import { type Log, MIB } from '@hubmesh/content'
-import { noSpace } from './disk.ts'
+import { noSpace, onDisk } from './disk.ts'
 
 /**
  * Bytes of the disk that are never filled with content: the index must still be able to write its log, since a failed
  * write there would stop it until the next start.
  */
-export const RESERVED_BYTES = 32 * MIB
+const RESERVED_BYTES = 32 * MIB
 /** Others write to the disk too: a figure older than this is looked up again. */
 const FRESH_MS = 1000
 
 export interface Space {
-  /** Asks for room before bytes are written. @throws MeshError `no-space` */
+  /** Asks for room before bytes are written. @throws MeshError `no-space`, `io` when nobody can tell */
   claim(bytes: number): Promise<void>
 }
 
@@ -22,10 +22,13 @@ export const createSpace = ({ log }: { log: Log }, { home }: { home: string }): 
   let full = false
 
   const look = async (): Promise<void> => {
-    const { bavail, bsize } = await statfs(home)
-    available = bavail * bsize
-    lookedAt = performance.now()
-    looking = undefined
+    try {
+      const { bavail, bsize } = await onDisk('the disk cannot be asked for its space', () => statfs(home))
+      available = bavail * bsize
+      lookedAt = performance.now()
+    } finally {
+      looking = undefined
+    }
   }
 
   return {

@@ -74,7 +74,7 @@ const openWithIndex = async (
   }
   const events = {
     onHave: (list: Parameters<DiskShelf['announce']>[0], at: number) => shelf.announce(list, at),
-    onWhole: (list: Parameters<DiskShelf['reopen']>[0]) => shelf.reopen(list),
+    onOver: (list: Parameters<DiskShelf['reopen']>[0]) => shelf.reopen(list),
   }
   const partials = createPartials({ ...common, ...events })
   const shelf = createShelf({ index, blobs: files, blocks, partials })
@@ -86,11 +86,8 @@ const openWithIndex = async (
     catalogs,
     shelf,
     close: async () => {
-      await shelf.close()
-      await blobs.close()
-      await hashes.close()
-      await quarantine.close()
-      await index.close()
+      for (const part of [shelf, blobs, quarantine, hashes, index])
+        await part.close().catch((error: unknown) => log.error({ error }, 'a part of the store did not close well'))
     },
   }
 }

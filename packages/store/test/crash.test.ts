@@ -14,7 +14,10 @@ const never = new AbortController().signal
 const MAX_LOST = 16 * MIB
 const SIZE = 48 * MIB
 
-describe('a store whose process is killed', () => {
+/** Each of these starts a process that writes 48 MiB, on a machine that may be busy. */
+const options = { timeout: 90_000 }
+
+describe('a store whose process is killed', options, () => {
   const newHome = useHomes()
   const sample = sampleBlob(SIZE, 1)
 
@@ -83,7 +86,7 @@ describe('a store whose process is killed', () => {
   })
 })
 
-describe('a store that is closed', () => {
+describe('a store that is closed', options, () => {
   const newHome = useHomes()
 
   it('keeps no process alive', async () => {

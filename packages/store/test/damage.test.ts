@@ -1,8 +1,8 @@
-import { link, open, readdir, rm, stat, utimes, chmod } from 'node:fs/promises'
+import { link, readdir, rm, stat, utimes, chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { MIB, type PartialBlob, nameBytes } from '@hubmesh/content'
-import { sampleBlob, sampleBytes } from '@hubmesh/testing'
+import { flipBit, sampleBlob, sampleBytes } from '@hubmesh/testing'
 import { useHomes } from './homes.ts'
 
 const sample = sampleBlob(3 * MIB, 2)
@@ -17,7 +17,7 @@ describe('a partial that the disk damages', () => {
     await store.blocks.put(sample.blocks)
     const partial = await store.blobs.openPartial(sample.plan)
     await putChunks(partial, [0, 1, 2])
-    await flipByte(join(home.home, 'partial', sample.list), offsetOf(1) + 5)
+    await flipBit(join(home.home, 'partial', sample.list), offsetOf(1) + 5)
     expect(await store.shelf.read(sample.list, 1, new Uint8Array(MIB))).toBeUndefined()
     expect((await store.shelf.have(sample.list))?.has(1)).toBe(false)
     expect(await partial.readChunk(1)).toBeUndefined()
@@ -39,7 +39,7 @@ describe('a partial that the disk damages', () => {
     await putChunks(partial, [...sample.chunks.keys()].slice(0, last))
     await partial.close()
     await home.close()
-    await flipByte(join(home.home, 'partial', sample.list), 7)
+    await flipBit(join(home.home, 'partial', sample.list), 7)
     store = await home.open()
     const again = await store.blobs.openPartial(sample.plan)
     await putChunks(again, [last])
@@ -65,7 +65,7 @@ describe('a blob that is changed from outside', () => {
   it('is not handed out, and stays in quarantine when its bytes are wrong', async () => {
     const { home, store, path } = await withBlob()
     await chmod(path, 0o600)
-    await flipByte(path, 1000)
+    await flipBit(path, 1000)
     expect(await store.blobs.open(bytes.sha256)).toBeUndefined()
     expect(await store.blobs.has(bytes.sha256)).toBe(false)
     expect(store.blobs.usage()).toMatchObject({ blobs: 0, bytes: 0 })
@@ -133,14 +133,3 @@ const putChunks = async (partial: PartialBlob, indexes: Iterable<number>): Promi
 }
 
 const offsetOf = (index: number): number => sample.chunks.slice(0, index).reduce((sum, chunk) => sum + chunk.length, 0)
-
-const flipByte = async (path: string, offset: number): Promise<void> => {
-  const file = await open(path, 'r+')
-  try {
-    const byte = new Uint8Array(1)
-    await file.read(byte, 0, 1, offset)
-    await file.write(Uint8Array.of((byte[0] ?? 0) ^ 1), 0, 1, offset)
-  } finally {
-    await file.close()
-  }
-}

@@ -84,7 +84,7 @@ export interface Ingest {
   readonly size: number
   /** What is not durably here yet. */
   missing(): ByteRange[]
-  /** Bytes may come in any order. Applies back-pressure. */
+  /** Bytes may come in any order; those that are here already stay as they are. Applies back-pressure. */
   write(offset: number, bytes: Uint8Array): Promise<void>
   /**
    * Waits for the pass over the whole (cuts, chunk digests, sha256, git oid), checks it, stores the chunk list's blocks

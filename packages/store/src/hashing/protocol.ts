@@ -2,7 +2,7 @@ import type { Sha256 } from '@hubmesh/content'
 import type { DescribedBlob } from './described-blob.ts'
 
 /** What is wanted to be known of a file. */
-export type HashTask =
+type HashTask =
   /** Its sha256 alone. */
   | { readonly kind: 'sha256' }
   /** Cuts, digests, list, and the git oid if asked for. */

@@ -1,11 +1,10 @@
 import { constants } from 'node:fs'
 import { type FileHandle, copyFile, open } from 'node:fs/promises'
-import { type BlobStore, type IngestedBlob, MAX_CHUNK_BYTES, MIB, MeshError } from '@hubmesh/content'
+import { type BlobStore, type IngestedBlob, MAX_CHUNK_BYTES, MIB, MeshError, orAbort } from '@hubmesh/content'
 import { errnoOf, onDisk, readFully, removeFile, writeAll } from '../disk.ts'
 import type { DescribedBlob } from '../hashing/described-blob.ts'
 import type { HashJob } from '../hashing/pool.ts'
 import { nameBlob } from '../name-blob.ts'
-import { untilAborted } from '../until-aborted.ts'
 import { describeBytes, nameBytesInMemory } from './small-ingest.ts'
 import type { IngestComponents } from './staged-ingest.ts'
 
@@ -72,7 +71,7 @@ const copyAndDescribe = async (
       if (!isCloned) await copyBytes({ source, target, size }, signal, job.advance)
       job.advance(size)
       await target.datasync()
-      return { size, described: await untilAborted(job.result, signal) }
+      return { size, described: await orAbort(job.result, signal) }
     } finally {
       job?.cancel()
       await source.close()

@@ -1,4 +1,4 @@
-import { type Ingest, type IngestPlan, MeshError, createBlobPass } from '@hubmesh/content'
+import { type Ingest, type IngestPlan, MeshError, createBlobPass, wholeRange } from '@hubmesh/content'
 import { describeBlob } from '../hashing/described-blob.ts'
 import { type NamingComponents, nameBlob, withScratchFile } from '../name-blob.ts'
 import { createRangeSet } from '../range-set.ts'
@@ -11,15 +11,18 @@ export const createSmallIngest = (components: NamingComponents, plan: IngestPlan
   let written = createRangeSet()
   return {
     size,
-    missing: () => written.missing(size),
+    missing: () => written.missing(wholeRange(size)),
     write: async (offset, part) => {
       requireInside(size, offset, part.length)
-      bytes.set(part, offset)
-      written.add({ start: offset, end: offset + part.length })
+      for (const gap of written.missing({ start: offset, end: offset + part.length })) {
+        bytes.set(part.subarray(gap.start - offset, gap.end - offset), gap.start)
+        written.add(gap)
+      }
     },
     finish: async (signal) => {
       signal.throwIfAborted()
-      if (written.missing(size).length > 0) throw new MeshError('bad-input', `bytes of ${key} are still missing`)
+      if (written.missing(wholeRange(size)).length > 0)
+        throw new MeshError('bad-input', `bytes of ${key} are still missing`)
       const described = describeBytes(bytes, expect.gitOid !== undefined)
       try {
         requireExpected(plan, described)

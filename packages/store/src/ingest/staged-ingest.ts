@@ -1,6 +1,14 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { z } from 'zod'
-import { type ByteRange, type Ingest, type IngestPlan, type IngestedBlob, MeshError } from '@hubmesh/content'
+import {
+  type ByteRange,
+  type Ingest,
+  type IngestPlan,
+  type IngestedBlob,
+  MeshError,
+  orAbort,
+  wholeRange,
+} from '@hubmesh/content'
 import { onDisk, removeFile, syncFolder, writeAll } from '../disk.ts'
 import { createFlusher } from '../flusher.ts'
 import type { DescribedBlob } from '../hashing/described-blob.ts'
@@ -10,7 +18,6 @@ import { type NamingComponents, nameBlob } from '../name-blob.ts'
 import { type RangeSet, createRangeSet } from '../range-set.ts'
 import { countSchema, sha256TextSchema } from '../schemas.ts'
 import { createRecords, textKey } from '../table.ts'
-import { untilAborted } from '../until-aborted.ts'
 import { requireExpected, requireInside } from './expected.ts'
 
 /** What the index says of a staging file: which of its bytes are on the disk. */
@@ -29,7 +36,7 @@ export interface IngestComponents extends NamingComponents {
 export const createStagings = (index: IndexDb) => createRecords(index.tables.ingests, 'staging record', stagingSchema)
 
 /** Index key of a staging: the name of its file. */
-export const stagingKey = (path: string): Uint8Array => textKey(path.slice(path.lastIndexOf('/') + 1))
+const stagingKey = (path: string): Uint8Array => textKey(path.slice(path.lastIndexOf('/') + 1))
 
 /** Ranges that a record holds at most: the largest. So many streams no download has. */
 const MAX_RANGES = 256
@@ -88,26 +95,32 @@ export const openStagedIngest = async (components: IngestComponents, plan: Inges
     job.advance(end)
   }
 
+  /** What is written already stays: it may have been hashed, and must not change behind that. */
   const write = async (offset: number, bytes: Uint8Array): Promise<void> => {
     requireSound()
     requireInside(size, offset, bytes.length)
+    for (const range of written.missing({ start: offset, end: offset + bytes.length }))
+      await writeRange(range, bytes.subarray(range.start - offset, range.end - offset))
+    follow()
+  }
+
+  const writeRange = async (range: ByteRange, bytes: Uint8Array): Promise<void> => {
     await space.claim(bytes.length)
     await flusher.write(bytes.length, async () => {
-      await onDisk(`the staging of ${key} cannot be written`, () => writeAll(file, [bytes], offset))
-      const range = { start: offset, end: offset + bytes.length }
+      await onDisk(`the staging of ${key} cannot be written`, () => writeAll(file, [bytes], range.start))
       unsynced.push(range)
       written.add(range)
     })
-    follow()
   }
 
   const finish = async (signal: AbortSignal): Promise<IngestedBlob> => {
     signal.throwIfAborted()
     requireSound()
-    if (job === undefined || written.missing(size).length > 0)
+    if (job === undefined || written.missing(wholeRange(size)).length > 0)
       throw new MeshError('bad-input', `bytes of ${key} are still missing`)
     await flusher.flush()
-    const described = await untilAborted(job.result, signal)
+    requireSound()
+    const described = await orAbort(job.result, signal)
     try {
       requireExpected(plan, described)
     } catch (error) {
@@ -135,7 +148,7 @@ export const openStagedIngest = async (components: IngestComponents, plan: Inges
   follow()
   return {
     size,
-    missing: () => durable.missing(size),
+    missing: () => durable.missing(wholeRange(size)),
     write,
     finish,
     close: async () => {

@@ -8,6 +8,7 @@ export interface Follower {
   advance(): void
   /** A chunk turned out bad. What was hashed of it may be bad too. */
   retract(index: number): void
+  /** For good. */
   stop(): void
 }
 
@@ -28,13 +29,16 @@ export const createFollower = (
   let next = 0
   let run = 0
   let isWalking = false
+  let isStopped = false
+
+  const isDue = (): boolean => !isStopped && have.has(next)
 
   const walk = async (): Promise<void> => {
     const mine = run
     let end = 0
     while (have.has(next)) {
       const { offset, length } = await map.locate(next)
-      if (run !== mine) return // stopped meanwhile
+      if (run !== mine) return // begun anew, or stopped, meanwhile
       end = offset + length
       next += 1
     }
@@ -54,19 +58,19 @@ export const createFollower = (
     return started
   }
 
-  const stop = (): void => {
-    const stopped = job
+  const beginAnew = (): void => {
+    const before = job
     job = undefined
     next = 0
     run += 1
-    stopped?.cancel()
+    before?.cancel()
   }
 
   const advance = async (): Promise<void> => {
     if (isWalking) return
     isWalking = true
     try {
-      while (have.has(next)) await walk()
+      while (isDue()) await walk()
     } catch (error) {
       onStuck(error)
     } finally {
@@ -77,8 +81,11 @@ export const createFollower = (
   return {
     advance: () => void advance(),
     retract: (index) => {
-      if (index < next) stop()
+      if (index <= next) beginAnew() // the next one may be on its way already
     },
-    stop,
+    stop: () => {
+      isStopped = true
+      beginAnew()
+    },
   }
 }

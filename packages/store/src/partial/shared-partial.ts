@@ -28,8 +28,8 @@ export interface PartialComponents extends PartialFileComponents {
   readonly log: Log
   /** Called for each chunk that has become readable. */
   readonly onHave: (list: Cid, index: number) => void
-  /** Called when the partial of a list has become a blob. */
-  readonly onWhole: (list: Cid) => void
+  /** Called when the partial of a list has become a blob, or cannot go on. */
+  readonly onOver: (list: Cid) => void
 }
 
 /** The one partial of a list, behind all who opened it. */
@@ -50,7 +50,7 @@ export const openSharedPartial = async (
   plan: PartialPlan,
   pageBytes: readonly number[] | undefined,
 ): Promise<SharedPartial> => {
-  const { index, blobs, hashes, local, meter, log, onHave, onWhole } = components
+  const { index, blobs, hashes, local, meter, log, onHave, onOver } = components
   const { list, sha256, size, chunks } = plan
   const file = await openPartialFile(components, { list, sha256, size, chunks }, (lost) => lost.forEach(unfollow))
   const { have, record } = file
@@ -69,6 +69,7 @@ export const openSharedPartial = async (
   const fail = (error: unknown): void => {
     failure ??= { error }
     whole.reject(error)
+    onOver(list)
   }
 
   const follower = createFollower(
@@ -87,12 +88,13 @@ export const openSharedPartial = async (
     const name = claims.has(hashed) ? hashed : await hashAgain()
     if (name === undefined) return
     await file.flush()
+    if (!have.complete) return // the disk took a chunk back: all is hashed again when it has come
     const known = { sha256: name, size: record.size, chunks: record.chunks }
     const writes = [...file.forget(), createKnownLists(index).put(listKey(list), known)]
     await blobs.place({ path: file.path, sha256: name, holder: record.holder }, writes)
     named = name
-    onWhole(list)
     whole.resolve(name)
+    onOver(list)
   }
 
   /**

@@ -27,7 +27,7 @@ interface OpenSet {
 export interface DiskShelf extends ChunkShelf {
   /** A chunk of a list has become readable. */
   announce(list: Cid, index: number): void
-  /** A list's blob is complete now: it is served from there from here on. */
+  /** A list's partial is over: from here on it is served from the blob, or from another partial. */
   reopen(list: Cid): void
   close(): Promise<void>
 }

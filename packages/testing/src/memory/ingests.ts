@@ -74,7 +74,8 @@ export const createMemoryIngest = (
     write: async (offset, part) => {
       if (offset < 0 || offset + part.length > size)
         throw new MeshError('bad-input', 'bytes outside of what is ingested')
-      bytes.set(part, offset)
+      for (const { start, end } of gaps(written.subarray(offset, offset + part.length)))
+        bytes.set(part.subarray(start, end), offset + start)
       written.fill(1, offset, offset + part.length)
     },
     finish: async (signal) => {

@@ -116,6 +116,17 @@ const ingestSuite = (open: OpenStore): void => {
     await ingest.close()
   })
 
+  it.each([1000, 3 * MIB])('keeps what came first of %i bytes: it may have been hashed', async (size) => {
+    const sample = sampleBlob(size, 8)
+    const ingest = await store().blobs.ingest(planFor(sample))
+    await ingest.write(100, sample.bytes.subarray(100))
+    await ingest.write(0, sample.bytes.subarray(0, 100))
+    await ingest.write(0, new Uint8Array(size))
+    expect((await ingest.finish(never)).sha256).toBe(sample.sha256)
+    await ingest.close()
+    expect(await readDigest(store(), sample.sha256)).toBe(sample.sha256)
+  })
+
   it('takes up again what was left', async () => {
     const sample = sampleBlob(6 * MIB, 6)
     const first = await store().blobs.ingest(planFor(sample))
