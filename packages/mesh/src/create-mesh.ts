@@ -6,6 +6,7 @@ import {
   type CatalogStore,
   type ChunkShelf,
   type ChunkSource,
+  type Cid,
   type Log,
   type Meter,
   MeshError,
@@ -21,15 +22,16 @@ import { createLinks } from './exchange/links.ts'
 import { EXCHANGE, type Hello } from './exchange/messages.ts'
 import { createExchangeServer } from './exchange/server.ts'
 import { createUnreadBound } from './exchange/unread.ts'
-import { askForBlock, askForSignatures, nobodyHas } from './fetch/ask-peers.ts'
+import { askForSignatures, fetchBlock } from './fetch/ask-peers.ts'
 import { createChunkFetcher } from './fetch/chunk-fetcher.ts'
 import { createRemoteSets } from './fetch/remote-sets.ts'
-import { MAX_STREAMS_PER_PEER, SECOND, TARGET_PEERS, UPLOAD_GRACE } from './limits.ts'
+import { MAX_SITE_LENGTH, MAX_STREAMS_PER_PEER, SECOND, TARGET_PEERS, UPLOAD_GRACE } from './limits.ts'
 import { listenError, parseAddress, usableAddresses } from './node/addresses.ts'
 import { createNode } from './node/create-node.ts'
 import { createGate } from './node/gate.ts'
+import { createHeartbeat } from './node/heartbeat.ts'
 import { createNeighbours } from './node/neighbours.ts'
-import { wait } from './node/wait.ts'
+import { unlessAborted, wait } from './node/wait.ts'
 import { type Peer, createPeers } from './peers.ts'
 
 export interface MeshComponents {
@@ -85,6 +87,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   for (const address of [...options.listen, ...options.announce]) parseAddress(address, 'config')
   const bootstrap = options.bootstrap.map((address) => parseAddress(address, 'config'))
   requireKeys(options.networkKeys)
+  if (site.length > MAX_SITE_LENGTH) throw new MeshError('config', `a site's name is at most ${MAX_SITE_LENGTH} long`)
 
   const datastore = await openDatastore(join(options.dataDir, 'libp2p'))
   const stopping = new AbortController()
@@ -95,7 +98,10 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   const gate = createGate({ log })
   const peers = createPeers({ gate })
   const unread = createUnreadBound({ log })
-  const records = createHeadRecords({ datastore, log }, { signal: stopping.signal })
+  const publishers = new Set(options.publishers)
+  const isWanted = (publisher: string): boolean =>
+    publishers.has(publisher) || catalogs.heads().some(({ head }) => head.publisher === publisher)
+  const records = createHeadRecords({ datastore, log, isWanted }, { signal: stopping.signal })
   const node = await createNode({ ...options, privateKey, datastore, log, gater: gate.gater, records: records.hooks })
   gate.attach(node)
   const providers = createProviders({ datastore, gate, log, node })
@@ -111,8 +117,18 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     },
     hello,
   )
+  /** One listener's failure is not the peer's, nor the other listeners'. */
+  const tellAll = <Args extends unknown[]>(listeners: Iterable<(...args: Args) => void>, ...args: Args): void => {
+    for (const listener of listeners) {
+      try {
+        listener(...args)
+      } catch (error) {
+        log.error({ err: error }, 'a listener failed')
+      }
+    }
+  }
   const onHead = (envelope: Uint8Array, from: string): void => {
-    for (const listener of headListeners) listener(envelope, from)
+    tellAll(headListeners, envelope, from)
   }
   const onGoodbye = (peerId: string): void => {
     log.info({ peerId }, 'a peer says goodbye')
@@ -121,7 +137,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   const gossip = createGossip({ pubsub: node.services.pubsub, log, onHead, onGoodbye })
   const announcer = createAnnouncer(
     { catalogs, gossip, records, server, log, node, onHead },
-    { publishers: options.publishers ?? [] },
+    { publishers: [...publishers] },
   )
   const sets = createRemoteSets({ onChange: () => fetcher.wake() })
   const fetcher = createChunkFetcher({ peers, gate, sets, meter, log, seek: providers.seek }, { site })
@@ -134,13 +150,19 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
       announcer.onPeer()
     }
     fetcher.wake()
-    for (const listener of peerListeners) listener(peer.peerId, link !== undefined)
+    tellAll(peerListeners, peer.peerId, link !== undefined)
   }
   const links = createLinks({ node, peers, gate, unread, log, onHead, onLate: fetcher.late, onLink }, hello)
+  const findMore = async (manifest: Cid, signal: AbortSignal): Promise<boolean> => {
+    const dialled = await providers.seekNow(manifest, signal)
+    await unlessAborted(Promise.all(dialled.map(links.settled)), signal)
+    return dialled.length > 0
+  }
   const neighbours = createNeighbours(
     { node, gate, log },
     { bootstrap, targetPeers: options.limits?.targetPeers ?? TARGET_PEERS },
   )
+  const heartbeat = createHeartbeat({ node, log })
 
   const start = async (): Promise<void> => {
     await records.load()
@@ -156,6 +178,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     gossip.start()
     announcer.start()
     neighbours.start()
+    heartbeat.start()
   }
 
   let stopped: Promise<void> | undefined
@@ -179,6 +202,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   const stopAsking = async (): Promise<void> => {
     stopping.abort()
     links.stop()
+    heartbeat.stop()
     fetcher.stop()
     sets.stop()
     await Promise.all([neighbours.stop(), announcer.stop(), providers.stop()])
@@ -195,15 +219,8 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     onPeer: (listener) => subscribe(peerListeners, listener),
     provide: providers.provide,
     withdraw: providers.withdraw,
-    fetchBlock: async (cid, { signal, hint }) => {
-      const found = await askForBlock({ peers, gate, log }, cid, { signal, hint })
-      if (found !== undefined) return found
-      if (!(await providers.seekNow(cid))) throw nobodyHas(cid)
-      const second = await askForBlock({ peers, gate, log }, cid, { signal, hint })
-      if (second === undefined) throw nobodyHas(cid)
-      return second
-    },
-    fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log }, manifest, signal),
+    fetchBlock: (cid, how) => fetchBlock({ peers, gate, log, findMore, site }, cid, how),
+    fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore, site }, manifest, signal),
     dial: async (address, signal) => neighbours.dial(parseAddress(address, 'usage'), signal),
     fetch: (want, how) => fetcher.fetch(want, how),
     outlook: (want) => fetcher.outlook(want),
@@ -219,7 +236,7 @@ const openDatastore = async (path: string): Promise<LevelDatastore> => {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
     const datastore = new LevelDatastore(path)
-    await datastore.open()
+    await datastore.db.open() // the datastore's own `open` does not tell why it failed
     return datastore
   } catch (cause) {
     if (isLocked(cause))

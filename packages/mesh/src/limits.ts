@@ -14,6 +14,10 @@ export const STREAM_WINDOW = 16 * MIB
 export const MAX_HEADER_BYTES = 16 * KIB
 /** A header, its length, and a payload: a chunk, a block, or a piece of a bitmap. */
 export const MAX_FRAME_BYTES = MAX_BLOCK_BYTES + MAX_HEADER_BYTES + 2
+/** A request has no payload. */
+export const MAX_REQUEST_BYTES = MAX_HEADER_BYTES + 2
+/** Frames that are taken in before other streams get their turn: small ones cost more than their bytes. */
+export const FRAMES_PER_TURN = 64
 /** Bytes that a reader of answers takes in before it holds the sender back. */
 export const READ_HIGH = MIB
 /** The same for a reader of requests, which are small. */
@@ -22,6 +26,8 @@ export const REQUEST_READ_HIGH = 64 * KIB
 export const MAX_UNREAD_BYTES = 64 * MIB
 /** Exchange streams that one peer may hold open to us: it needs two. */
 export const MAX_STREAMS_PER_PEER = 4
+/** Characters of the name of a site, which every hello tells. */
+export const MAX_SITE_LENGTH = 64
 /** A stream's first frame must have come by then. */
 export const HELLO_TIMEOUT = 5 * SECOND
 export const DIAL_TIMEOUT = 5 * SECOND
@@ -40,6 +46,8 @@ export const BUFFERS_PER_UPLOAD = 2
 export const WRITE_LOW = 256 * KIB
 /** A stream whose reader took nothing for so long is reset: it holds buffers that others need. */
 export const SEND_STALL = 30 * SECOND
+/** Heads that a peer asked for and leaves unread, in bytes: it is stuck. */
+export const MAX_UNSENT_HEADS = 4 * MIB
 /** What `busy` says. */
 export const BUSY_RETRY_SECONDS = 1
 /** Additions to bitmaps are collected for so long. */
@@ -53,12 +61,19 @@ export const HAVE_PIECE_BYTES = 512 * KIB
 
 /** Chunks of one set: what a chunk list of 1 MiB can name. */
 export const MAX_SET_CHUNKS = 20_000_000
-/** Bitmaps that one peer may make us keep. */
+/** Bitmaps that one peer may make us keep, whole ones and those whose last piece has not come. */
 export const MAX_BITMAP_BYTES_PER_PEER = 16 * MIB
+/** How many bytes of bitmaps it may make us build a second, once it has used up as many as we keep. */
+export const BITMAP_BYTES_PER_SECOND = MIB
+/** Heads that one peer may tell at once, and a second after that: each costs a signature's check. */
+export const MAX_HEADS_AT_ONCE = 1024
+export const HEADS_PER_SECOND = 16
 /** Chunk requests under way to one peer, whatever their size. */
 export const MAX_REQUESTS_PER_PEER = 128
 /** A set that nobody has wanted for so long is closed. */
 export const SET_IDLE = 5 * MINUTE
+/** When all places are taken: one that was wanted for so long and that nobody has leaves its place to another. */
+export const SET_TURN = 2 * SECOND
 /** A request is given at least so long, and as long again whenever bytes come. */
 export const MIN_DEADLINE = 2 * SECOND
 /** Slowest path that is put up with, in bytes a second: under it a request fails however steadily bytes trickle. */
@@ -78,6 +93,11 @@ export const MAX_SIGNATURES = 64
 
 /** Others that are dialled because they were discovered; beyond, they are left to dial. */
 export const TARGET_PEERS = 32
+/** Each connection is pinged so often; an answer may take as long. */
+export const HEARTBEAT = 15 * SECOND
+export const HEARTBEAT_TIMEOUT = 15 * SECOND
+/** Pings in a row without an answer that end a connection. */
+export const MAX_MISSED_HEARTBEATS = 4
 /** Peers that are remembered for `peers()`. */
 export const MAX_KNOWN_PEERS = 2000
 export const FIRST_BAN = MINUTE
@@ -99,13 +119,19 @@ export const PROVIDER_INTERVAL = 10 * MINUTE
 export const HEAD_PUT_INTERVAL = 4 * HOUR
 /** Our own head is gossiped again, and others' records are looked up again, so often. */
 export const HEAD_REPEAT_INTERVAL = 10 * MINUTE
-/** Gossip messages that one peer may publish in a minute. */
-export const MAX_GOSSIP_PER_MINUTE = 60
+/** Gossip messages that one author may publish at once, and as many again in a minute. */
+export const GOSSIP_PER_AUTHOR = 60
+/** The same for all authors together: anyone may be as many authors as he likes. */
+export const GOSSIP_IN_ALL = 1200
+/** What gossipsub takes in one piece: some heads, and its own control messages. */
+export const MAX_GOSSIP_BYTES = 64 * KIB
 /** Publishers whose highest head is remembered. */
 export const MAX_PUBLISHERS = 1024
 export const DHT_TIMEOUT = 10 * SECOND
 /** Providers that one search dials. */
 export const MAX_PROVIDERS_DIALLED = 8
+/** Searches for providers at a time: each is some dozen messages. */
+export const MAX_SEARCHES = 8
 
 // --- Closing
 

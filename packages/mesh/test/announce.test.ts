@@ -1,30 +1,23 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { multiaddr } from '@multiformats/multiaddr'
-import { MIB, encodeBlock } from '@hubmesh/content'
-import { sampleBlob } from '@hubmesh/testing'
-import { createSigner, sealHead } from '@hubmesh/trust'
-import {
-  type LabNode,
-  connect,
-  createLab,
-  fetchBlob,
-  isConnected,
-  manifestOf,
-  seedBlob,
-  soon,
-  until,
-} from './support/lab.ts'
+import { LevelDatastore } from 'datastore-level'
+import { encodeBlock, encodeValue, silentLog } from '@hubmesh/content'
+import { type Signer, createSigner, sealHead } from '@hubmesh/trust'
+import { createGossip } from '../src/announce/gossip.ts'
+import { createHeadRecords } from '../src/announce/head-records.ts'
+import { MAX_PUBLISHERS } from '../src/limits.ts'
+import { type LabNode, connect, createLab, soon, until } from './support/lab.ts'
 import { createRaw } from './support/raw.ts'
 
 const lab = createLab()
 afterEach(() => lab.close())
 
 const HOUR = 3_600_000
-const newSigner = async () => createSigner(await generateKeyPair('Ed25519'))
+const newSigner = async (): Promise<Signer> => createSigner(await generateKeyPair('Ed25519'))
 
 /** A sealed head whose sequence is so many hours before now. */
-const headOf = async (signer: Awaited<ReturnType<typeof newSigner>>, hoursAgo: number): Promise<Uint8Array> =>
+const headOf = async (signer: Signer, hoursAgo: number): Promise<Uint8Array> =>
   sealHead(
     {
       v: 1,
@@ -115,18 +108,71 @@ describe('heads', () => {
   })
 })
 
-describe('providers', () => {
-  it('are found in the DHT through a third node, and dialled', async () => {
-    const few = { limits: { targetPeers: 1 } }
-    const [giver, middle, taker] = [await lab.node(few), await lab.node(few), await lab.node(few)]
-    const sample = sampleBlob(2 * MIB, 1)
-    await seedBlob(giver, sample)
-    await connect(giver, middle)
-    await connect(taker, middle)
-    giver.mesh.provide(manifestOf(sample))
-    const { bytes, from } = await fetchBlob(taker.mesh, sample)
-    expect(bytes.equals(sample.bytes)).toBe(true)
-    expect([...from.keys()]).toEqual([giver.mesh.peerId])
-    expect(isConnected(taker, giver)).toBe(true)
+/** The memory of head records in a folder, and what a put from another node does to it. */
+const openRecords = async (folder: string, wanted: string) => {
+  const datastore = new LevelDatastore(folder)
+  await datastore.open()
+  const records = createHeadRecords(
+    { datastore, log: silentLog, isWanted: (publisher) => publisher === wanted },
+    { signal: soon() },
+  )
+  await records.load()
+  const validate = Object.values(records.hooks.validators)[0]
+  const putByOther = async (signer: Signer, hoursAgo: number): Promise<void> =>
+    validate?.(new TextEncoder().encode(`/hubmesh-catalog/${signer.publisher}`), await headOf(signer, hoursAgo))
+  return { putByOther, close: () => datastore.close() }
+}
+
+describe('the memory of head records', () => {
+  it('refuses an older record, also after a restart', async () => {
+    const [folder, signer] = [await lab.folder(), await newSigner()]
+    const before = await openRecords(folder, '')
+    await before.putByOther(signer, 1)
+    await expect(before.putByOther(signer, 5)).rejects.toMatchObject({ kind: 'rollback' })
+    await before.close()
+    const after = await openRecords(folder, '')
+    lab.defer(after.close)
+    await expect(after.putByOther(signer, 5)).rejects.toMatchObject({ kind: 'rollback' })
+    await after.putByOther(signer, 0)
+  })
+
+  it('always has room for who matters here, however many publishers are made up', async () => {
+    const wanted = await newSigner()
+    const { putByOther, close } = await openRecords(await lab.folder(), wanted.publisher)
+    lab.defer(close)
+    for (let count = 0; count < MAX_PUBLISHERS; count += 1) await putByOther(await newSigner(), 1)
+    await expect(putByOther(await newSigner(), 1)).rejects.toMatchObject({ code: 'busy' })
+    await putByOther(wanted, 1)
+    await expect(putByOther(wanted, 5)).rejects.toMatchObject({ kind: 'rollback' })
+  })
+})
+
+describe('gossip', () => {
+  it('of one author is passed on so many times a minute and no more', async () => {
+    const [talker, middle, listener] = [await createRaw(lab), await lab.node(), await createRaw(lab)]
+    let heard = 0
+    const gossip = createGossip({
+      pubsub: listener.node.services.pubsub,
+      log: silentLog,
+      onHead: () => {},
+      onGoodbye: () => (heard += 1),
+    })
+    gossip.start()
+    for (const raw of [talker, listener]) await raw.serve(() => {})
+    await middle.mesh.dial(listener.address, soon())
+    await middle.mesh.dial(talker.address, soon())
+    const { pubsub } = talker.node.services
+    const topic = '/hubmesh/catalogs/1'
+    await until('subscribed', () => pubsub.getSubscribers(topic).length > 0)
+    await until('heard', async () => {
+      await pubsub.publish(topic, encodeValue({ type: 'goodbye' }))
+      return heard > 0
+    })
+    const floods = Array.from({ length: 300 }, () => pubsub.publish(topic, encodeValue({ type: 'goodbye' })))
+    await Promise.all(floods)
+    const last = await lab.node()
+    await connect(last, middle) // whatever was sent before has been judged by then
+    expect(heard).toBeGreaterThan(10)
+    expect(heard).toBeLessThan(70)
   })
 })

@@ -17,9 +17,9 @@ const lab = createLab()
 afterEach(() => lab.close())
 
 describe('exchange between honest nodes', () => {
-  it('brings a set of 64 MiB over, byte for byte, and counts it', async () => {
+  it('brings a set of 8 MiB over, byte for byte, and counts it', async () => {
     const [giver, taker] = [await lab.node({ site: 'far', role: 'seed' }), await lab.node()]
-    const sample = sampleBlob(64 * MIB, 1)
+    const sample = sampleBlob(8 * MIB, 1)
     await seedBlob(giver, sample)
     await connect(taker, giver)
     const { bytes, from } = await fetchBlob(taker.mesh, sample)
@@ -38,7 +38,7 @@ describe('exchange between honest nodes', () => {
 
   it('shares one file among two givers, which both contribute', async () => {
     const [first, second, taker] = [await lab.node(), await lab.node(), await lab.node()]
-    const sample = sampleBlob(24 * MIB, 2)
+    const sample = sampleBlob(8 * MIB, 2)
     await Promise.all([seedBlob(first, sample), seedBlob(second, sample)])
     await Promise.all([connect(taker, first), connect(taker, second)])
     const { bytes, from } = await fetchBlob(taker.mesh, sample)
@@ -63,7 +63,7 @@ describe('exchange between honest nodes', () => {
 
   it('completes from the other when a giver is stopped half way', async () => {
     const [first, second, taker] = [await lab.node(), await lab.node(), await lab.node()]
-    const sample = sampleBlob(24 * MIB, 4)
+    const sample = sampleBlob(12 * MIB, 4)
     await Promise.all([seedBlob(first, sample), seedBlob(second, sample)])
     await Promise.all([connect(taker, first), connect(taker, second)])
     let chunks = 0
@@ -75,7 +75,7 @@ describe('exchange between honest nodes', () => {
     })
     expect(bytes.equals(sample.bytes)).toBe(true)
     expect(from.has(second.mesh.peerId)).toBe(true)
-    expect(isConnected(taker, first)).toBe(false)
+    await until('it is gone', () => !isConnected(taker, first))
   })
 
   it('takes chunks from a giver that is still fetching them itself', async () => {

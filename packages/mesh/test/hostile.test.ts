@@ -21,7 +21,12 @@ import { type RawNode, collectFrames, createRaw, reply } from './support/raw.ts'
 const lab = createLab()
 afterEach(() => lab.close())
 
-const sample = sampleBlob(6 * MIB, 1)
+const sample = sampleBlob(3 * MIB, 1)
+
+const chunkAt = (index: number): Uint8Array => {
+  const start = sample.chunks.slice(0, index).reduce((sum, { length }) => sum + length, 0)
+  return sample.bytes.subarray(start, start + (sample.chunks[index]?.length ?? 0))
+}
 
 /** A taker with an honest giver, and a hostile one that says it has everything and answers chunks in its own way. */
 const beset = async (
@@ -93,10 +98,26 @@ describe('a hostile giver', () => {
     expect(statusOf(taker, hostile)?.banned).toBeUndefined()
   })
 
+  it('that is busy is asked again after a while, and held in no contempt', async () => {
+    const [taker, busy] = [await lab.node(), await createRaw(lab)]
+    let asked = 0
+    await busy.serve((request, stream) => {
+      if (request.type === 'open')
+        reply(stream, { type: 'have', id: request.id, length: sample.chunks.length, at: 0, complete: true })
+      if (request.type !== 'chunk') return
+      asked += 1
+      if (asked < 3) reply(stream, { type: 'refusal', id: request.id, reason: 'busy', retryAfter: 0.1 })
+      else reply(stream, { type: 'chunk', id: request.id }, chunkAt(request.index))
+    })
+    await taker.mesh.dial(busy.address, soon())
+    expect((await fetchBlob(taker.mesh, sample)).bytes.equals(sample.bytes)).toBe(true)
+    expect(statusOf(taker, busy)).toMatchObject({ connected: true })
+    expect(statusOf(taker, busy)?.banned).toBeUndefined()
+  })
+
   it('that answers twice does no harm', async () => {
     const { taker } = await beset((stream, { id, index }) => {
-      const start = sample.chunks.slice(0, index).reduce((sum, { length }) => sum + length, 0)
-      const chunk = sample.bytes.subarray(start, start + (sample.chunks[index]?.length ?? 0))
+      const chunk = chunkAt(index)
       reply(stream, { type: 'chunk', id }, chunk)
       reply(stream, { type: 'chunk', id }, chunk)
     })
@@ -111,7 +132,7 @@ describe('a hostile giver', () => {
       if (request.type === 'heads') reply(stream, { type: 'block', id: 4_000_000_000 })
     })
     await taker.mesh.dial(hostile.address, soon())
-    await until('it is banned', () => statusOf(taker, hostile)?.banned !== undefined, 25)
+    await until('it is banned', () => statusOf(taker, hostile)?.banned !== undefined)
   })
 
   it('that claims bitmaps without end is stopped', async () => {

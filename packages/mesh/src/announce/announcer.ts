@@ -60,7 +60,7 @@ export const createAnnouncer = (
 
   /** Soon after a start or a break nobody may be there to take a record, or to have one: it is tried again, ever later. */
   const catchUp = async (): Promise<void> => {
-    if (own !== undefined && untold) await putOwn(own)
+    if (own !== undefined && untold) await putOwn(own).catch(warn)
     const foundAll = await lookUp()
     if (!untold && foundAll) return
     delay = Math.min(delay * 2, HEAD_REPEAT_INTERVAL)
@@ -106,13 +106,11 @@ export const createAnnouncer = (
   const background = (task: () => Promise<void>): void => {
     tasks = tasks.then(async () => {
       if (stopped) return
-      try {
-        await task()
-      } catch (error) {
-        log.warn({ err: error }, 'an announcement failed')
-      }
+      await task().catch(warn)
     })
   }
+
+  const warn = (error: unknown): void => log.warn({ err: error }, 'an announcement failed')
 
   const again = (): void => {
     const envelope = own

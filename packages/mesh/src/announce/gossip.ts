@@ -2,7 +2,9 @@ import { type GossipSub, type Message, TopicValidatorResult } from '@libp2p/goss
 import type { PeerId } from '@libp2p/interface'
 import { type Log, MAX_ENVELOPE_BYTES, decodeValue, encodeValue } from '@hubmesh/content'
 import { z } from 'zod'
-import { MAX_GOSSIP_PER_MINUTE, MAX_KNOWN_PEERS, MINUTE } from '../limits.ts'
+import { type Allowance, createAllowance } from '../allowance.ts'
+import { GOSSIP_IN_ALL, GOSSIP_PER_AUTHOR, MAX_KNOWN_PEERS } from '../limits.ts'
+import { NEWS_TOPIC } from '../node/create-node.ts'
 
 /** Small news for everyone: sealed catalog heads, and who leaves. */
 export interface Gossip {
@@ -19,7 +21,6 @@ export interface GossipComponents {
   readonly onGoodbye: (peerId: string) => void
 }
 
-const TOPIC = '/hubmesh/catalogs/1'
 const MAX_MESSAGE_BYTES = MAX_ENVELOPE_BYTES + 64
 
 const newsSchema = z.discriminatedUnion('type', [
@@ -29,16 +30,16 @@ const newsSchema = z.discriminatedUnion('type', [
 type News = { readonly type: 'head'; readonly envelope: Uint8Array } | { readonly type: 'goodbye' }
 
 export const createGossip = ({ pubsub, log, onHead, onGoodbye }: GossipComponents): Gossip => {
-  const allowance = createAllowance()
+  const authors = createAuthors()
 
   /** What is no news is not passed on, and counts against who sent it; too much from one author is only not passed on. */
   const validate = (_from: PeerId, message: Message): TopicValidatorResult => {
     if (message.type !== 'signed' || parseNews(message.data) === undefined) return TopicValidatorResult.Reject
-    return allowance.take(message.from.toString()) ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore
+    return authors.mayTell(message.from.toString()) ? TopicValidatorResult.Accept : TopicValidatorResult.Ignore
   }
 
   const onMessage = ({ detail: message }: { detail: Message }): void => {
-    if (message.topic !== TOPIC || message.type !== 'signed') return
+    if (message.topic !== NEWS_TOPIC || message.type !== 'signed') return
     const news = parseNews(message.data)
     const author = message.from.toString()
     if (news?.type === 'head') onHead(news.envelope, author)
@@ -46,15 +47,15 @@ export const createGossip = ({ pubsub, log, onHead, onGoodbye }: GossipComponent
   }
 
   const publish = async (news: News): Promise<void> => {
-    const { recipients } = await pubsub.publish(TOPIC, encodeValue(news))
+    const { recipients } = await pubsub.publish(NEWS_TOPIC, encodeValue(news))
     log.debug({ type: news.type, recipients: recipients.length }, 'gossiped')
   }
 
   return {
     start: () => {
-      pubsub.topicValidators.set(TOPIC, validate)
+      pubsub.topicValidators.set(NEWS_TOPIC, validate)
       pubsub.addEventListener('message', onMessage)
-      pubsub.subscribe(TOPIC)
+      pubsub.subscribe(NEWS_TOPIC)
     },
     head: (envelope) => publish({ type: 'head', envelope }),
     goodbye: () => publish({ type: 'goodbye' }),
@@ -71,20 +72,21 @@ const parseNews = (data: Uint8Array): News | undefined => {
   }
 }
 
-/** So many messages of an author in a minute. */
-const createAllowance = (): { take(author: string): boolean } => {
-  const counts = new Map<string, number>()
-  let since = 0
+/** Who is one author too many counts only against all together. */
+const createAuthors = (): { mayTell(author: string): boolean } => {
+  const perSecond = (burst: number): Allowance => createAllowance({ burst, perSecond: burst / 60 })
+  const all = perSecond(GOSSIP_IN_ALL)
+  const authors = new Map<string, Allowance>()
   return {
-    take: (author) => {
-      const now = performance.now()
-      if (now - since > MINUTE || counts.size > MAX_KNOWN_PEERS) {
-        counts.clear()
-        since = now
+    mayTell: (author) => {
+      const own = authors.get(author) ?? perSecond(GOSSIP_PER_AUTHOR)
+      authors.delete(author) // who was heard last is forgotten last
+      authors.set(author, own)
+      for (const [oldest] of authors) {
+        if (authors.size <= MAX_KNOWN_PEERS) break
+        authors.delete(oldest)
       }
-      const count = (counts.get(author) ?? 0) + 1
-      counts.set(author, count)
-      return count <= MAX_GOSSIP_PER_MINUTE
+      return own.take() && all.take()
     },
   }
 }

@@ -31,8 +31,15 @@ const anyone: TrustPolicy = {
 const SPACE = 'hubmesh-catalog'
 const MEMORY = '/hubmesh/heads'
 
+export interface HeadRecordsComponents {
+  readonly datastore: LevelDatastore
+  readonly log: Log
+  /** A publisher whose heads are wanted here: the memory has always room for it. */
+  readonly isWanted: (publisher: string) => boolean
+}
+
 export const createHeadRecords = (
-  { datastore, log }: { datastore: LevelDatastore; log: Log },
+  { datastore, log, isWanted }: HeadRecordsComponents,
   { signal }: { signal: AbortSignal },
 ): HeadRecords => {
   const highest = new Map<string, HeldHead>()
@@ -51,9 +58,17 @@ export const createHeadRecords = (
     const accepted = await judge(publisher, envelope)
     const now = highest.get(publisher) // another one may have come meanwhile
     if ((now?.head.sequence ?? 0) >= accepted.head.sequence) return
-    if (now === undefined && highest.size >= MAX_PUBLISHERS) throw new MeshError('busy', 'too many publishers')
+    if (now === undefined && highest.size >= MAX_PUBLISHERS) await makeRoomFor(publisher)
     highest.set(publisher, accepted)
     await datastore.put(memoryKey(publisher), envelope)
+  }
+
+  /** Anyone can make publishers up: they must not push out, nor keep out, those that matter here. */
+  const makeRoomFor = async (publisher: string): Promise<void> => {
+    const [stranger] = highest.keys().filter((known) => !isWanted(known))
+    if (stranger === undefined || !isWanted(publisher)) throw new MeshError('busy', 'too many publishers')
+    highest.delete(stranger)
+    await datastore.delete(memoryKey(stranger))
   }
 
   const load = async (): Promise<void> => {

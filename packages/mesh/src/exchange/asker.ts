@@ -1,7 +1,8 @@
 import type { Stream } from '@libp2p/interface'
 import { type Cid, MIB, MeshError, link } from '@hubmesh/content'
 import type { Uint8ArrayList } from 'uint8arraylist'
-import { HELLO_TIMEOUT, READ_HIGH } from '../limits.ts'
+import { createAllowance } from '../allowance.ts'
+import { HEADS_PER_SECOND, HELLO_TIMEOUT, MAX_HEADS_AT_ONCE, READ_HIGH } from '../limits.ts'
 import { type FrameReader, readFrames, sendFrame } from './frames.ts'
 import {
   type Answer,
@@ -63,6 +64,7 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
   const forget = options.watch(stream, reader.unread)
   const pending = new Map<number, Pending>()
   const sets = new Map<number, SetListener>()
+  const heads = createAllowance({ burst: MAX_HEADS_AT_ONCE, perSecond: HEADS_PER_SECOND })
   const { promise: ended, resolve: end } = Promise.withResolvers<MeshError>()
   let nextId = 0
 
@@ -81,11 +83,21 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
     sendFrame(stream, encodeMessage(header))
   }
 
+  /** Called by timers and signals, which have nobody to catch an error: a stream that takes no more is closed. */
+  const cancel = (id: number): void => {
+    try {
+      if (stream.status === 'open') send({ type: 'cancel', id })
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+  }
+
   const take = ({ message, payload }: { message: Answer; payload: Uint8ArrayList }): void => {
     switch (message.type) {
       case 'hello':
         throw new MeshError('bad-bytes', 'a second hello')
       case 'head':
+        if (!heads.take()) throw new MeshError('bad-bytes', 'heads without end')
         options.onHead(message.envelope)
         return
       case 'have':
@@ -122,7 +134,7 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
     const { promise, resolve, reject } = Promise.withResolvers<{ message: Reply; payload: Uint8ArrayList }>()
     const onAbort = (): void => {
       if (!pending.delete(id)) return
-      if (stream.status === 'open') send({ type: 'cancel', id })
+      cancel(id)
       reject(signal.reason)
     }
     send(questionHeader(question, id))
@@ -140,7 +152,7 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
     send({ type: 'open', id, set: link(set) })
     sets.set(id, listener)
     return () => {
-      if (sets.delete(id) && stream.status === 'open') send({ type: 'cancel', id })
+      if (sets.delete(id)) cancel(id)
     }
   }
 

@@ -1,7 +1,8 @@
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { MeshError } from '@hubmesh/content'
-import { MAX_FRAME_BYTES, READ_HIGH, SEND_STALL } from '../limits.ts'
+import { nextTurn } from '../node/wait.ts'
+import { FRAMES_PER_TURN, MAX_FRAME_BYTES, READ_HIGH, SEND_STALL } from '../limits.ts'
 
 type Bytes = Uint8Array | Uint8ArrayList
 
@@ -12,25 +13,37 @@ export interface FrameReader {
   readonly unread: () => number
 }
 
+export interface FrameReaderOptions {
+  /** Bytes that are taken in before the sender is held back. @default 1 MiB */
+  readonly high?: number
+  /** Longest frame. @default 1 MiB and a header */
+  readonly longest?: number
+  readonly onBytes?: (count: number) => void
+}
+
 /**
- * Reads frames of at most 1 MiB and a header, with back-pressure: `for await` over a stream has none. Call it before a
- * handler's first await, or what came early is lost.
+ * Reads frames with back-pressure: `for await` over a stream has none. Call it before a handler's first await, or what came
+ * early is lost.
  */
 export const readFrames = (
   stream: Stream,
-  { high = READ_HIGH, onBytes = () => {} }: { high?: number; onBytes?: (count: number) => void } = {},
+  { high = READ_HIGH, longest = MAX_FRAME_BYTES, onBytes = () => {} }: FrameReaderOptions = {},
 ): FrameReader => {
   const { bytes, held } = readBytes(stream, high)
+  const received = new Uint8ArrayList()
   const frames = async function* (): AsyncGenerator<Uint8ArrayList> {
-    const received = new Uint8ArrayList()
+    let taken = 0
     for await (const data of bytes) {
       onBytes(data.byteLength)
       received.append(data)
-      for (let frame = takeFrame(received); frame !== undefined; frame = takeFrame(received)) yield frame
+      for (let frame = takeFrame(received, longest); frame !== undefined; frame = takeFrame(received, longest)) {
+        yield frame
+        if (++taken % FRAMES_PER_TURN === 0) await nextTurn()
+      }
     }
     if (received.byteLength > 0) throw new MeshError('unreachable', 'the stream ended within a frame')
   }
-  return { frames: frames(), unread: () => held() + stream.readBufferLength }
+  return { frames: frames(), unread: () => held() + received.byteLength + stream.readBufferLength }
 }
 
 /** Sends one frame without joining its parts; they must not change before they have left `stream.writeBufferLength`. */
@@ -70,21 +83,21 @@ const encodeLength = (length: number): Uint8Array => {
 }
 
 /** Takes the first frame off what was received, once it is whole. @throws MeshError `bad-bytes` when it is too long */
-const takeFrame = (received: Uint8ArrayList): Uint8ArrayList | undefined => {
+const takeFrame = (received: Uint8ArrayList, longest: number): Uint8ArrayList | undefined => {
   let length = 0
   for (let at = 0; at < MAX_LENGTH_BYTES; at += 1) {
     if (at >= received.byteLength) return undefined
     const byte = received.get(at)
     length |= (byte & 0x7f) << (7 * at)
     if (byte > 0x7f) continue
-    if (length > MAX_FRAME_BYTES) break
+    if (length > longest) break
     const end = at + 1 + length
     if (received.byteLength < end) return undefined
     const frame = received.sublist(at + 1, end)
     received.consume(end)
     return frame
   }
-  throw new MeshError('bad-bytes', 'a frame of more than 1 MiB and a header')
+  throw new MeshError('bad-bytes', `a frame of more than ${longest} bytes`)
 }
 
 const readBytes = (stream: Stream, high: number): { bytes: AsyncGenerator<Bytes>; held: () => number } => {

@@ -1,6 +1,7 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
-import { type Cid, MeshError, type Signature } from '@hubmesh/content'
+import { type Cid, MeshError, type Signature, isMeshError } from '@hubmesh/content'
 import { DIAL_TIMEOUT, MAX_STREAMS_PER_PEER } from '../limits.ts'
+import { unlessAborted } from '../node/wait.ts'
 import { type Asker, type AskerOptions, type SetListener, createAsker } from './asker.ts'
 import { EXCHANGE, type Hello } from './messages.ts'
 
@@ -45,13 +46,16 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
       },
       (error: unknown) => {
         bulk = undefined
-        throw error
+        if (!isMeshError(error, 'bad-bytes')) throw error
+        fail(error)
+        throw new MeshError('unreachable', error.message, { cause: error }) // no chunk was wrong
       },
     )
     return bulk
   }
   const onBulkEnd = (error: MeshError): void => {
     bulk = undefined
+    bulkNow = undefined
     if (error.code === 'bad-bytes') fail(error)
   }
 
@@ -75,7 +79,7 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
       return message.type === 'signatures' ? message.signatures : []
     },
     chunk: async (set, index, signal) => {
-      const asker = await bulkAsker()
+      const asker = bulkNow ?? (await unlessAborted(bulkAsker(), signal))
       const { payload } = await asker.ask({ type: 'chunk', set, index }, signal)
       return [...payload]
     },

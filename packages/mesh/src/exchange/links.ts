@@ -23,30 +23,38 @@ export interface LinksComponents {
 /** Keeps a link to every connected peer. */
 export interface Links {
   start(): void
+  /** For a peer that was just dialled: resolves when it can be asked, or cannot after all. */
+  readonly settled: (id: PeerId) => Promise<void>
   stop(): void
 }
 
 export const createLinks = (components: LinksComponents, hello: Hello): Links => {
   const { node, peers, gate, unread, log, onHead, onLate, onLink } = components
-  const kept = new Set<string>()
+  /** Resolved once the first link has been opened, or could not be. */
+  const kept = new Map<string, PromiseWithResolvers<void>>()
   const stopping = new AbortController()
 
   const onConnect = ({ detail }: { detail: PeerId }): void => {
     const peerId = detail.toString()
-    if (kept.has(peerId) || stopping.signal.aborted) return
-    kept.add(peerId)
-    void keep(detail).finally(() => kept.delete(peerId))
+    if (kept.has(peerId) || stopping.signal.aborted || !isConnected(detail)) return
+    const settled = Promise.withResolvers<void>()
+    kept.set(peerId, settled)
+    void keep(detail, settled.resolve).finally(() => {
+      kept.delete(peerId)
+      onConnect({ detail }) // it may have come back just now
+    })
   }
 
   /** Opens a link again and again while the peer is connected. */
-  const keep = async (id: PeerId): Promise<void> => {
-    const peer = peers.get(id.toString())
+  const keep = async (id: PeerId, onSettled: () => void): Promise<void> => {
+    const peerId = id.toString()
     let delay = SECOND
     while (isConnected(id) && !stopping.signal.aborted) {
       const openedAt = performance.now()
-      const end = await use(id, peer).catch((error: unknown) => asMeshError(error))
-      if (end.code === 'bad-bytes') gate.breach(peer.peerId, end.message)
-      log.debug({ peerId: peer.peerId, err: end }, 'a link ended')
+      const end = await use(id, onSettled).catch((error: unknown) => asMeshError(error))
+      onSettled()
+      if (end.code === 'bad-bytes') gate.breach(peerId, end.message)
+      log.debug({ peerId, err: end }, 'a link ended')
       if (performance.now() - openedAt > MAX_BACKOFF) delay = SECOND
       if (!isConnected(id)) return
       await wait(delay, stopping.signal)
@@ -54,16 +62,19 @@ export const createLinks = (components: LinksComponents, hello: Hello): Links =>
     }
   }
 
-  const use = async (id: PeerId, peer: Peer): Promise<MeshError> => {
+  const use = async (id: PeerId, onOpen: () => void): Promise<MeshError> => {
+    const peerId = id.toString()
+    peers.get(peerId) // seen, though it may not be one to ask
     const link = await openLink(node, id, {
       hello,
-      onHead: (envelope) => onHead(envelope, peer.peerId),
-      onLate: (bytes) => onLate(peer.peerId, bytes),
-      watch: (stream, unreadBytes) => unread.watch(stream, { peerId: peer.peerId, unread: unreadBytes }),
+      onHead: (envelope) => onHead(envelope, peerId),
+      onLate: (bytes) => onLate(peerId, bytes),
+      watch: (stream, unreadBytes) => unread.watch(stream, { peerId, unread: unreadBytes }),
     })
     const onStop = (): void => link.close()
     stopping.signal.addEventListener('abort', onStop)
     if (stopping.signal.aborted) link.close()
+    const peer = peers.get(peerId)
     Object.assign(peer, {
       link,
       site: link.hello.site,
@@ -71,6 +82,7 @@ export const createLinks = (components: LinksComponents, hello: Hello): Links =>
       addresses: node.getConnections(id).map(({ remoteAddr }) => remoteAddr.toString()),
     })
     onLink(peer, link)
+    onOpen()
     try {
       return await link.ended
     } finally {
@@ -87,6 +99,10 @@ export const createLinks = (components: LinksComponents, hello: Hello): Links =>
     start: () => {
       node.addEventListener('peer:connect', onConnect)
       for (const connection of node.getConnections()) onConnect({ detail: connection.remotePeer })
+    },
+    settled: async (id) => {
+      onConnect({ detail: id })
+      await kept.get(id.toString())?.promise
     },
     stop: () => {
       node.removeEventListener('peer:connect', onConnect)

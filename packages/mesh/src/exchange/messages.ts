@@ -1,12 +1,12 @@
 import { MAX_ENVELOPE_BYTES, encodeValue, decodeValue, linkSchema, parseAs, MeshError } from '@hubmesh/content'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { z } from 'zod'
-import { MAX_HAS_INDEXES, MAX_HEADER_BYTES, MAX_SET_CHUNKS, MAX_SIGNATURES } from '../limits.ts'
+import { MAX_HAS_INDEXES, MAX_HEADER_BYTES, MAX_SET_CHUNKS, MAX_SIGNATURES, MAX_SITE_LENGTH } from '../limits.ts'
 
 /** What is said on an exchange stream; PROTOCOL.md has the meaning of each message. The opener asks, the other answers. */
 
 export const EXCHANGE = '/hubmesh/exchange/1.0.0'
-export const PROTOCOL_VERSION = 1
+const PROTOCOL_VERSION = 1
 
 const HEADER_LENGTH_BYTES = 2
 const id = z.number().int().min(0).max(0xffffffff)
@@ -18,7 +18,7 @@ const index = z
 const hello = z.looseObject({
   type: z.literal('hello'),
   version: z.literal(PROTOCOL_VERSION),
-  site: z.string().max(64),
+  site: z.string().max(MAX_SITE_LENGTH),
   role: z.enum(['seed', 'peer']),
   features: z.array(z.string().max(32)).max(16),
 })

@@ -8,6 +8,8 @@ import { sendFrame, sentUntil } from './frames.ts'
 export interface Outbox {
   /** Queues a small frame. */
   send(body: Uint8ArrayList): void
+  /** Bytes that the other side has not taken yet. */
+  queued(): number
   /** Waits until what is queued is little. @throws MeshError `unreachable` */
   settled(): Promise<void>
   /** A buffer of 1 MiB to read a chunk into, once one is free. Its content must be sent, or the buffer given back. */
@@ -69,6 +71,7 @@ export const createOutbox = (stream: Stream, pool: BufferPool): Outbox => {
 
   return {
     send,
+    queued: () => stream.writeBufferLength,
     settled: () => sentUntil(stream, () => stream.writeBufferLength <= WRITE_LOW),
     buffer,
     sendFrom: (buffer, body) => {

@@ -1,6 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import { type BlockStore, type CatalogStore, type ChunkShelf, type Log, MeshError, isMeshError } from '@hubmesh/content'
-import { HELLO_TIMEOUT, MAX_STREAMS_PER_PEER, MAX_UPLOADS, REQUEST_READ_HIGH } from '../limits.ts'
+import { HELLO_TIMEOUT, MAX_REQUEST_BYTES, MAX_STREAMS_PER_PEER, MAX_UPLOADS, REQUEST_READ_HIGH } from '../limits.ts'
 import { readFrames } from './frames.ts'
 import { type Hello, decodeMessage, requestSchema } from './messages.ts'
 import { createBufferPool, createOutbox } from './outbox.ts'
@@ -42,7 +42,7 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
       stream.abort(new MeshError('busy', 'too many exchange streams'))
       return
     }
-    const reader = readFrames(stream, { high: REQUEST_READ_HIGH })
+    const reader = readFrames(stream, { high: REQUEST_READ_HIGH, longest: MAX_REQUEST_BYTES })
     const session = createSession({
       ...components,
       hello,

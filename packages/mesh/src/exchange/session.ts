@@ -7,7 +7,7 @@ import {
   MAX_BLOCK_BYTES,
   MeshError,
 } from '@hubmesh/content'
-import { BUSY_RETRY_SECONDS, MAX_QUEUED_REQUESTS, MAX_SIGNATURES } from '../limits.ts'
+import { BUSY_RETRY_SECONDS, MAX_QUEUED_REQUESTS, MAX_SIGNATURES, MAX_UNSENT_HEADS } from '../limits.ts'
 import { type Hello, type Refusal, type Request, encodeMessage, helloMessage } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import { createSubscriptions } from './subscriptions.ts'
@@ -47,7 +47,7 @@ type Job = Extract<Request, { type: 'block' | 'signatures' | 'chunk' | 'open' }>
 
 export const createSession = (components: SessionComponents): Session => {
   const { blocks, shelf, catalogs, outbox, slots, hello, onUpload, onFailure } = components
-  const subscriptions = createSubscriptions({ shelf, outbox })
+  const subscriptions = createSubscriptions({ shelf, outbox, onFailure: (error) => fail(error) })
   const queue: Job[] = []
   let greeted = false
   let tellsHeads = false
@@ -91,8 +91,7 @@ export const createSession = (components: SessionComponents): Session => {
         await answer(job)
       }
     } catch (error) {
-      close()
-      onFailure(error)
+      fail(error)
     } finally {
       working = undefined
       rest()
@@ -151,8 +150,20 @@ export const createSession = (components: SessionComponents): Session => {
     uploading = false
   }
 
+  /** Whoever has a new head tells many: a stream that takes no more must not keep it from the others. */
   const pushHead = (envelope: Uint8Array): void => {
-    if (tellsHeads && !closed) outbox.send(encodeMessage({ type: 'head', envelope }))
+    if (!tellsHeads || closed) return
+    try {
+      if (outbox.queued() > MAX_UNSENT_HEADS) throw new MeshError('unreachable', 'heads are not read')
+      outbox.send(encodeMessage({ type: 'head', envelope }))
+    } catch (error) {
+      fail(error)
+    }
+  }
+
+  const fail = (error: unknown): void => {
+    close()
+    onFailure(error)
   }
 
   const close = (): void => {

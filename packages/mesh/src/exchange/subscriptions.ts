@@ -20,7 +20,14 @@ interface OpenSet {
   told: boolean
 }
 
-export const createSubscriptions = ({ shelf, outbox }: { shelf: ChunkShelf; outbox: Outbox }): Subscriptions => {
+export interface SubscriptionsComponents {
+  readonly shelf: ChunkShelf
+  readonly outbox: Outbox
+  /** What came could not be told: what the asker knows is out of date. */
+  readonly onFailure: (error: unknown) => void
+}
+
+export const createSubscriptions = ({ shelf, outbox, onFailure }: SubscriptionsComponents): Subscriptions => {
   const sets = new Map<number, OpenSet>()
   let timer: NodeJS.Timeout | undefined
   let flushing = Promise.resolve()
@@ -36,8 +43,7 @@ export const createSubscriptions = ({ shelf, outbox }: { shelf: ChunkShelf; outb
 
   const flush = (): void => {
     timer = undefined
-    // A stream that ended has nobody to tell: its reader finds out by itself.
-    flushing = flushing.then(tellAll).catch(() => {})
+    flushing = flushing.then(tellAll).catch(onFailure)
   }
 
   const tellAll = async (): Promise<void> => {

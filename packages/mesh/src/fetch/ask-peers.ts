@@ -8,6 +8,29 @@ interface Components {
   readonly peers: Peers
   readonly gate: Gate
   readonly log: Log
+  /** Finds peers that may have it; resolves when those can be asked. True when there are any. */
+  readonly findMore: (cid: Cid, signal: AbortSignal) => Promise<boolean>
+  /** Where this node stands. */
+  readonly site: string
+}
+
+export interface BlockOptions {
+  readonly signal: AbortSignal
+  /** A peer that may have it. */
+  readonly hint?: string
+}
+
+/**
+ * A block from whoever has it: connected peers first, then providers of its CID that others know.
+ * @throws MeshError `not-ready` when nobody in reach has it; the signal's reason
+ */
+export const fetchBlock = async (components: Components, cid: Cid, options: BlockOptions): Promise<Block> => {
+  const found = await askForBlock(components, cid, options)
+  if (found !== undefined) return found
+  const more = await components.findMore(cid, options.signal)
+  const second = more ? await askForBlock(components, cid, options) : undefined
+  if (second !== undefined) return second
+  throw new MeshError('not-ready', `nobody in reach has the block ${cid}`, { retryAfter: 5 })
 }
 
 /**
@@ -15,15 +38,15 @@ interface Components {
  * has not answered within half a second. Undefined when none has it.
  * @throws the signal's reason
  */
-export const askForBlock = async (
+const askForBlock = async (
   components: Components,
   cid: Cid,
-  { signal, hint }: { signal: AbortSignal; hint?: string | undefined },
+  { signal, hint }: BlockOptions,
 ): Promise<Block | undefined> => {
   signal.throwIfAborted()
   const done = new AbortController()
   const asking = AbortSignal.any([signal, done.signal, AbortSignal.timeout(BLOCK_TIMEOUT)])
-  const left = byNearness(components.peers.linked(), hint)
+  const left = byNearness(components, hint)
   const { promise, resolve } = Promise.withResolvers<Block | undefined>()
 
   const askNext = async (): Promise<void> => {
@@ -51,18 +74,18 @@ export const askForBlock = async (
 
 /** Signatures that connected peers know for a manifest: of each in turn one, so that no peer crowds out another's. */
 export const askForSignatures = async (
-  { peers, log }: Components,
+  components: Components,
   manifest: Cid,
   signal: AbortSignal,
 ): Promise<readonly Signature[]> => {
   const asking = AbortSignal.any([signal, AbortSignal.timeout(SIGNATURES_TIMEOUT)])
-  const asked = byNearness(peers.linked()).slice(0, SIGNATURE_PEERS)
+  const asked = byNearness(components).slice(0, SIGNATURE_PEERS)
   const answers = await Promise.all(
     asked.map(async ({ link, peerId }): Promise<readonly Signature[]> => {
       try {
         return (await link?.signatures(manifest, asking)) ?? []
       } catch (error) {
-        log.debug({ peerId, manifest, err: error }, 'no signatures from a peer')
+        components.log.debug({ peerId, manifest, err: error }, 'no signatures from a peer')
         return []
       }
     }),
@@ -85,11 +108,13 @@ const interleave = (lists: readonly (readonly Signature[])[]): Signature[] => {
   return [...found.values()]
 }
 
-/** Hinted first, then our site's, then the shortest round trip. */
-const byNearness = (peers: readonly Peer[], hint?: string): Peer[] =>
-  peers.toSorted(
-    (a, b) => Number(b.peerId === hint) - Number(a.peerId === hint) || (a.link?.rttMs() ?? 0) - (b.link?.rttMs() ?? 0),
-  )
+/** Hinted first, those that failed a moment ago last; between them our site's, then the shortest round trip. */
+const byNearness = ({ peers, site }: Components, hint?: string): Peer[] => {
+  const now = performance.now()
+  const rank = (peer: Peer): number =>
+    peer.peerId === hint ? 0 : peer.restUntil > now ? 3 : peer.site === site ? 1 : 2
+  return peers.linked().toSorted((a, b) => rank(a) - rank(b) || (a.link?.rttMs() ?? 0) - (b.link?.rttMs() ?? 0))
+}
 
 const blockFrom = async (
   { gate, log }: Components,
@@ -104,6 +129,3 @@ const blockFrom = async (
     return undefined
   }
 }
-
-export const nobodyHas = (cid: Cid): MeshError =>
-  new MeshError('not-ready', `nobody in reach has the block ${cid}`, { retryAfter: 5 })

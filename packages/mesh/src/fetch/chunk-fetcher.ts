@@ -38,6 +38,7 @@ export interface ChunkFetcher extends ChunkSource {
   wake(): void
   /** Counts payload that came after it was cancelled. */
   readonly late: (peerId: string, bytes: number) => void
+  /** Whoever waits for a chunk is told so. */
   stop(): void
 }
 
@@ -48,7 +49,8 @@ interface Wanted extends SchedulerWant {
   readonly asked: Request[]
   readonly avoid: Set<string>
   avoidUntil: number
-  resolve(chunk: FetchedChunk): void
+  readonly resolve: (chunk: FetchedChunk) => void
+  readonly reject: (error: Error) => void
 }
 
 interface Request {
@@ -81,11 +83,13 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
   let queued = false
   let timer: NodeJS.Timeout | undefined
   let tickedAt = 0
+  let stopped = false
 
   const fetch: ChunkSource['fetch'] = async (want, { priority, signal }) => {
     signal.throwIfAborted()
+    if (stopped) throw stopping()
     const { promise, resolve, reject } = Promise.withResolvers<FetchedChunk>()
-    const entry = newWanted(want, priority, resolve)
+    const entry = newWanted(want, priority, { resolve, reject })
     const onAbort = (): void => reject(signal.reason)
     signal.addEventListener('abort', onAbort)
     wanted.add(entry)
@@ -229,11 +233,13 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
       current.abort.abort(new MeshError('unreachable', 'the chunk did not come in time'))
   }
 
-  const seekIfNeeded = ({ want, since }: Wanted, now: number): void => {
+  const seekIfNeeded = ({ want, since, avoid }: Wanted, now: number): void => {
     sets.want(want.set)
     const patience = sets.answered(want.set) ? SEEK_AFTER : SEEK_ANYWAY
     if (now - since < patience) return
-    if (!peers.linked().some(({ peerId }) => sets.has(peerId, want.set, want.index))) seek(want.manifest)
+    const canGive = ({ peerId, restUntil }: Peer): boolean =>
+      restUntil <= now && !avoid.has(peerId) && sets.has(peerId, want.set, want.index)
+    if (!peers.linked().some(canGive)) seek(want.manifest)
   }
 
   const outlook: ChunkSource['outlook'] = (want) => {
@@ -254,14 +260,20 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
     outlook,
     wake,
     late: (peerId, bytes) => countReceived(peers.get(peerId), bytes),
-    stop: () => clearInterval(timer),
+    stop: () => {
+      stopped = true
+      clearInterval(timer)
+      for (const { reject } of wanted) reject(stopping())
+    },
   }
 }
+
+const stopping = (): MeshError => new MeshError('unreachable', 'this node is stopping')
 
 /** Why a request is given up that nobody needs any more. */
 const superseded = new MeshError('unreachable', 'not needed any more')
 
-const newWanted = (want: ChunkWant, priority: Priority, resolve: Wanted['resolve']): Wanted => ({
+const newWanted = (want: ChunkWant, priority: Priority, settle: Pick<Wanted, 'resolve' | 'reject'>): Wanted => ({
   want,
   set: want.set,
   index: want.index,
@@ -271,7 +283,7 @@ const newWanted = (want: ChunkWant, priority: Priority, resolve: Wanted['resolve
   asked: [],
   avoid: new Set(),
   avoidUntil: 0,
-  resolve,
+  ...settle,
 })
 
 const newRequest = (peer: string, expected: number, underWay: number): Request => {

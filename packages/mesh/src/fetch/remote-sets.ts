@@ -2,7 +2,18 @@ import { Bitmap, type Cid, MeshError } from '@hubmesh/content'
 import type { Uint8ArrayList } from 'uint8arraylist'
 import type { SetListener } from '../exchange/asker.ts'
 import type { PeerLink } from '../exchange/link.ts'
-import { HAVE_PIECE_BYTES, MAX_BITMAP_BYTES_PER_PEER, MAX_OPEN_SETS, MINUTE, SET_IDLE } from '../limits.ts'
+import { type Allowance, createAllowance } from '../allowance.ts'
+import {
+  BITMAP_BYTES_PER_SECOND,
+  HAVE_PIECE_BYTES,
+  MAX_BITMAP_BYTES_PER_PEER,
+  MAX_OPEN_SETS,
+  MINUTE,
+  SECOND,
+  SET_IDLE,
+  SET_TURN,
+  TICK,
+} from '../limits.ts'
 
 /** What other nodes have of the sets that are wanted here, as they say: it is believed until they do not give it. */
 export interface RemoteSets {
@@ -28,32 +39,37 @@ interface RemoteSet {
 
 interface Remote {
   readonly link: PeerLink
-  /** Least recently wanted first. */
+  /** Bytes of bitmaps that it may make us build: each is a few bytes to send. */
+  readonly allowance: Allowance
   readonly sets: Map<Cid, RemoteSet>
 }
 
 /** @param components.onChange called when a peer has told something new */
 export const createRemoteSets = ({ onChange }: { onChange: () => void }): RemoteSets => {
   const remotes = new Map<string, Remote>()
-  const wantedAt = new Map<Cid, number>()
+  /** Least recently wanted first. */
+  const wanted = new Map<Cid, { since: number; at: number }>()
+  let fullUntil = 0
 
   const attach = (link: PeerLink): void => {
-    const remote = { link, sets: new Map<Cid, RemoteSet>() }
+    const remote: Remote = {
+      link,
+      allowance: createAllowance({ burst: MAX_BITMAP_BYTES_PER_PEER, perSecond: BITMAP_BYTES_PER_SECOND }),
+      sets: new Map(),
+    }
     remotes.set(link.peerId, remote)
-    for (const set of wantedAt.keys()) open(remote, set)
+    for (const set of wanted.keys()) open(remote, set)
   }
 
   const open = (remote: Remote, set: Cid): void => {
-    const known = remote.sets.get(set)
-    if (known !== undefined) {
-      remote.sets.delete(set)
-      remote.sets.set(set, known)
-      return
-    }
+    if (remote.sets.has(set)) return
     const fresh: RemoteSet = { answered: false, bitmap: undefined, pieces: undefined, close: () => {} }
     const listener: SetListener = (answer, payload) => {
       if (answer.type === 'has') addIndexes(fresh, answer.indexes)
-      else if (takePiece(fresh, answer, payload)) requireAffordable(remote)
+      else {
+        if (answer.complete || answer.at === 0) requireAffordable(remote, Math.ceil(answer.length / 8))
+        takePiece(fresh, answer, payload)
+      }
       onChange()
     }
     try {
@@ -62,30 +78,41 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
       return // the link has just ended, and is detached in a moment
     }
     remote.sets.set(set, fresh)
-    if (remote.sets.size > MAX_OPEN_SETS) closeOldest(remote)
   }
 
   const want = (set: Cid): void => {
-    const last = wantedAt.get(set)
     const now = performance.now()
-    if (last !== undefined && now - last < 1000) return // hot path: one look a second is enough
-    wantedAt.delete(set)
-    wantedAt.set(set, now)
-    for (const [oldest] of wantedAt) {
-      if (wantedAt.size <= MAX_OPEN_SETS) break
-      forget(oldest)
-    }
+    const known = wanted.get(set)
+    if (known === undefined ? !makeRoom(now) : now - known.at < SECOND) return // hot path: one look a second is enough
+    wanted.delete(set)
+    wanted.set(set, { since: known?.since ?? now, at: now })
     for (const remote of remotes.values()) open(remote, set)
   }
 
+  /** False when all places are taken by others that are wanted: whoever wants one more asks again in a moment. */
+  const makeRoom = (now: number): boolean => {
+    if (wanted.size < MAX_OPEN_SETS) return true
+    if (now < fullUntil) return false
+    for (const [set, { since, at }] of wanted) {
+      if (now - at < SET_TURN && (now - since < SET_TURN || isSomewhere(set))) continue
+      forget(set)
+      return true
+    }
+    fullUntil = now + TICK
+    return false
+  }
+
+  const isSomewhere = (set: Cid): boolean =>
+    remotes.values().some(({ sets }) => (sets.get(set)?.bitmap?.count ?? 0) > 0)
+
   const forget = (set: Cid): void => {
-    wantedAt.delete(set)
+    wanted.delete(set)
     for (const { sets } of remotes.values()) closeSet(sets, set)
   }
 
   const sweep = (): void => {
     const idleSince = performance.now() - SET_IDLE
-    for (const [set, at] of wantedAt) if (at < idleSince) forget(set)
+    for (const [set, { at }] of wanted) if (at < idleSince) forget(set)
   }
   const timer = setInterval(sweep, MINUTE)
   timer.unref()
@@ -106,10 +133,6 @@ const closeSet = (sets: Map<Cid, RemoteSet>, set: Cid): void => {
   sets.delete(set)
 }
 
-const closeOldest = ({ sets }: Remote): void => {
-  for (const [oldest] of sets) return closeSet(sets, oldest)
-}
-
 const addIndexes = (remote: RemoteSet, indexes: readonly number[]): void => {
   if (remote.bitmap === undefined) throw new MeshError('bad-bytes', 'additions to a bitmap that was never sent')
   for (const index of indexes) {
@@ -118,16 +141,15 @@ const addIndexes = (remote: RemoteSet, indexes: readonly number[]): void => {
   }
 }
 
-/** True when the bitmap is whole now. @throws MeshError `bad-bytes` for pieces that do not fit */
+/** @throws MeshError `bad-bytes` for pieces that do not fit */
 const takePiece = (
   remote: RemoteSet,
   { length, at, complete }: { length: number; at: number; complete: boolean },
   payload: Uint8ArrayList,
-): boolean => {
+): void => {
   if (complete || length === 0) {
-    remote.bitmap = complete ? Bitmap.full(length) : undefined
-    remote.answered = true
-    return true
+    Object.assign(remote, { answered: true, pieces: undefined, bitmap: complete ? Bitmap.full(length) : undefined })
+    return
   }
   const size = Math.ceil(length / 8)
   if (at === 0) remote.pieces = new Uint8Array(size)
@@ -139,14 +161,15 @@ const takePiece = (
   )
     throw new MeshError('bad-bytes', 'a piece of a bitmap that does not fit')
   pieces.set(payload.subarray(), at)
-  if (at + payload.byteLength < size) return false
-  remote.pieces = undefined
-  remote.bitmap = new Bitmap(length, pieces)
-  remote.answered = true
-  return true
+  if (at + payload.byteLength < size) return
+  Object.assign(remote, { answered: true, pieces: undefined, bitmap: new Bitmap(length, pieces) })
 }
 
-const requireAffordable = ({ sets }: Remote): void => {
-  const bytes = sets.values().reduce((sum, { bitmap }) => sum + (bitmap?.bytes.length ?? 0), 0)
-  if (bytes > MAX_BITMAP_BYTES_PER_PEER) throw new MeshError('bad-bytes', 'bitmaps of over 16 MiB')
+/** @throws MeshError `bad-bytes` when the peer would make us keep too much, or build too much too fast */
+const requireAffordable = ({ sets, allowance }: Remote, bytes: number): void => {
+  const kept = sets
+    .values()
+    .reduce((sum, { bitmap, pieces }) => sum + (bitmap?.bytes.length ?? 0) + (pieces?.length ?? 0), 0)
+  if (kept + bytes > MAX_BITMAP_BYTES_PER_PEER || !allowance.take(bytes))
+    throw new MeshError('bad-bytes', 'bitmaps of over 16 MiB')
 }

@@ -11,6 +11,7 @@ import { type Log, MIB } from '@hubmesh/content'
 import {
   DIAL_TIMEOUT,
   HOUR,
+  MAX_GOSSIP_BYTES,
   PROVIDER_INTERVAL,
   PROVIDER_THRESHOLD,
   PROVIDER_VALIDITY,
@@ -24,6 +25,9 @@ import { publicAddresses } from './public-addresses.ts'
 
 /** The DHT under a name of our own: strangers' tables and ours never mix. */
 const KAD_PROTOCOL = '/hubmesh/kad/1.0.0'
+
+/** Gossip of catalog heads and goodbyes; of no other topic anything is kept. */
+export const NEWS_TOPIC = '/hubmesh/catalogs/1'
 
 export type MeshServices = { dht: KadDHT; pubsub: GossipSub }
 export type MeshNode = Libp2p<MeshServices>
@@ -63,8 +67,7 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
       maxIncomingPendingConnections: 100,
       inboundUpgradeTimeout: DIAL_TIMEOUT,
     },
-    // A busy peer answers late: its connection is judged by what it delivers.
-    connectionMonitor: { pingInterval: 15 * SECOND, abortConnectionOnPingFailure: false },
+    connectionMonitor: { enabled: false }, // heartbeat.ts has more patience
     // Shorter ages lose the addresses of providers that are alive.
     peerStore: { maxAddressAge: 72 * HOUR, maxPeerAge: 14 * 24 * HOUR },
     peerDiscovery: options.mdns ? [siteDiscovery(options.networkKeys)] : [],
@@ -72,7 +75,12 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
       identify: identify({ protocolPrefix: 'hubmesh' }),
       ping: ping(),
       publicAddresses,
-      pubsub: gossipsub({ allowPublishToZeroTopicPeers: true, emitSelf: false }),
+      pubsub: gossipsub({
+        allowPublishToZeroTopicPeers: true,
+        emitSelf: false,
+        allowedTopics: [NEWS_TOPIC],
+        maxInboundDataLength: MAX_GOSSIP_BYTES,
+      }),
       dht: kadDHT({
         protocol: KAD_PROTOCOL,
         clientMode: false, // or a node without a public address would stay a client for ever

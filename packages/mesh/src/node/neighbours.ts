@@ -18,10 +18,11 @@ export interface NeighboursOptions {
   readonly bootstrap: readonly Multiaddr[]
   /** Connections up to which discovered peers are dialled. */
   readonly targetPeers: number
+  /** Shortest and longest time between two rounds of dialling, in ms. @default 5 to 30 seconds */
+  readonly pause?: readonly [number, number]
 }
 
-const MIN_PAUSE = 5 * SECOND
-const MAX_PAUSE = 30 * SECOND
+const PAUSE = [5 * SECOND, 30 * SECOND] as const
 /** Known peers that are tried in a round when nobody is connected. */
 const KNOWN_PEERS_TRIED = 8
 /** Two that discover each other would both dial: the one with the greater id waits. */
@@ -33,7 +34,7 @@ const YIELD = SECOND
  */
 export const createNeighbours = (
   { node, gate, log }: { node: MeshNode; gate: Gate; log: Log },
-  { bootstrap, targetPeers }: NeighboursOptions,
+  { bootstrap, targetPeers, pause = PAUSE }: NeighboursOptions,
 ): Neighbours => {
   const addresses = new Map(bootstrap.map((address) => [address.toString(), address]))
   /** Whom an address without a peer id led to. */
@@ -55,15 +56,21 @@ export const createNeighbours = (
 
   const connectedIds = (): Set<string> => new Set(node.getConnections().map(({ remotePeer }) => remotePeer.toString()))
 
+  /** Goes on for ever; the pauses differ, so that many nodes do not come back at once. */
   const loop = async (): Promise<void> => {
+    const [shortest, longest] = pause
     while (!stopping.signal.aborted) {
-      const missing = [...addresses].filter(([text]) => !isConnected(text)).map(([, address]) => address)
-      await Promise.all(
-        missing.map((address) => tryDial(() => dialAddress(address, stopping.signal), address.toString())),
-      )
-      if (node.getConnections().length === 0) await dialKnown()
-      await wait(MIN_PAUSE + Math.random() * (MAX_PAUSE - MIN_PAUSE), stopping.signal)
+      await dialMissing().catch((error: unknown) => log.warn({ err: error }, 'a round of dialling failed'))
+      await wait(shortest + Math.random() * (longest - shortest), stopping.signal)
     }
+  }
+
+  const dialMissing = async (): Promise<void> => {
+    const missing = [...addresses].filter(([text]) => !isConnected(text)).map(([, address]) => address)
+    await Promise.all(
+      missing.map((address) => tryDial(() => dialAddress(address, stopping.signal), address.toString())),
+    )
+    if (node.getConnections().length === 0) await dialKnown()
   }
 
   /** Whoever was met before, in this run or an earlier one. */

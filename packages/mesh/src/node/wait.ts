@@ -13,5 +13,21 @@ export const wait = async (ms: number, signal: AbortSignal): Promise<void> => {
   }
 }
 
+/** Lets the event loop see to everything else first. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+/** The promise's outcome, or the signal's reason as soon as that ends. */
+export const unlessAborted = async <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> => {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = (): void => reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  try {
+    signal.throwIfAborted()
+    return await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
 /** A time within a third of the given one, so that many nodes do not do the same at once. */
 export const jitter = (ms: number): number => ms * (2 / 3 + (Math.random() * 2) / 3)

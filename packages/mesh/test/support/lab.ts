@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { vi } from 'vitest'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { Ed25519PrivateKey } from '@libp2p/interface'
 import {
@@ -143,10 +144,13 @@ interface FetchOptions {
   readonly onChunk?: (want: ChunkWant, from: ReadonlyMap<string, number>) => Promise<void>
 }
 
-export const soon = (seconds = 20): AbortSignal => AbortSignal.timeout(seconds * 1000)
+/** Deadlines of tests are far off: they end what hangs, also on a machine with much else to do. */
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 })
+
+export const soon = (seconds = 45): AbortSignal => AbortSignal.timeout(seconds * 1000)
 
 /** Waits until the condition holds. */
-export const until = async (what: string, holds: () => boolean | Promise<boolean>, seconds = 15): Promise<void> => {
+export const until = async (what: string, holds: () => boolean | Promise<boolean>, seconds = 40): Promise<void> => {
   const end = performance.now() + seconds * 1000
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`waited in vain: ${what}`)

@@ -46,7 +46,10 @@ export const createRaw = async (
   const datastore = new LevelDatastore(await lab.folder())
   await datastore.open()
   lab.defer(() => datastore.close())
-  const records = createHeadRecords({ datastore, log: silentLog }, { signal: new AbortController().signal })
+  const records = createHeadRecords(
+    { datastore, log: silentLog, isWanted: () => true },
+    { signal: new AbortController().signal },
+  )
   const node = await createNode({
     privateKey: await generateKeyPair('Ed25519'),
     networkKeys: [key],
