@@ -1,7 +1,6 @@
 import type { Block, BlockStore, Cid, Swarm } from '@hubmesh/content'
-import { type Shared, createShared } from './shared.ts'
 import type { Limits } from './limits.ts'
-import { notReady, withDeadline } from './waits.ts'
+import { type Shared, createShared, notReady, withDeadline } from './waits.ts'
 
 /** Structured blocks from this disk, or else from the mesh, then kept. */
 export interface Blocks {

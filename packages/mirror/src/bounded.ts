@@ -1,4 +1,4 @@
-import { orAbort } from './waits.ts'
+import { orAbort } from '@hubmesh/content'
 
 /** Runs work for each item in order, `width` at a time. The first failure ends the signal of all others, and is thrown. */
 export const forEachBounded = async <T>(

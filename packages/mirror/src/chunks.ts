@@ -22,10 +22,11 @@ export interface BlobChunks {
   /** Proven bytes read back from the disk; undefined when they are not there any more: ask for the chunk again. */
   stored(index: number): Promise<readonly Uint8Array[] | undefined>
   /**
-   * Resolves when the whole is known to be what the manifest says, at once while chunks are missing.
+   * True when the whole is known to be what the manifest says; false while chunks are missing, also when the disk has lost
+   * one that was here.
    * @throws MeshError `bad-bytes`
    */
-  confirmed(): Promise<void>
+  confirmed(signal: AbortSignal): Promise<boolean>
   /** Ends when the whole turned out not to be what the manifest says: nothing of it may be served. */
   readonly broken: AbortSignal
   close(): void

@@ -12,7 +12,8 @@ export interface HeldCount {
 
 /** How much of a revision is here. A complete one is counted once; the others anew, when something has changed. */
 export interface Counts {
-  of(manifest: Cid, listing: Listing, signal: AbortSignal): Promise<HeldCount>
+  /** @param load called where it has to be counted. Undefined when that has no listing */
+  of(manifest: Cid, load: () => Promise<Listing | undefined>, signal: AbortSignal): Promise<HeldCount | undefined>
   /** Something came. */
   touch(): void
 }
@@ -50,9 +51,11 @@ export const createCounts = ({ blobs, done }: { blobs: BlobStore; done: (list: C
     touch: () => {
       touched += 1
     },
-    of: async (manifest, listing, signal) => {
+    of: async (manifest, load, signal) => {
       const before = known.get(manifest)
       if (before !== undefined && isFresh(before)) return before.count
+      const listing = await load()
+      if (listing === undefined) return undefined
       const counted = await countAnew(listing, before, signal)
       if (known.size >= MAX_COUNTED) known.clear()
       known.set(manifest, counted)

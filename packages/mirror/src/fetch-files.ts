@@ -1,10 +1,10 @@
-import type { FileEntry, Priority, Swarm } from '@hubmesh/content'
+import { type FileEntry, MeshError, type Priority, type Swarm, orAbort } from '@hubmesh/content'
 import { type Budget, forEachBounded } from './bounded.ts'
 import type { BlobChunks, OpenChunks, Wanted } from './chunks.ts'
-import { FETCH_CHUNKS, FETCH_LISTS, FETCH_SINGLES } from './limits.ts'
-import { orAbort, untilReady } from './waits.ts'
+import { FETCH_CHUNKS, FETCH_LISTS, FETCH_SINGLES, MAX_READ_ATTEMPTS } from './limits.ts'
+import { untilReady } from './waits.ts'
 
-export interface FetchOptions {
+interface FetchOptions {
   readonly priority: Priority
   readonly signal: AbortSignal
   /** Bytes of a file that are here now, in as many calls as it takes. */
@@ -56,20 +56,25 @@ const fetchMissing = async (components: Components, wanted: Wanted, options: Fet
   const chunks = await untilReady(() => open(wanted, signal), { swarm, signal })
   try {
     const indexes = Array.from({ length: chunks.count }, (_, index) => index)
-    await forEachBounded(indexes, { width: FETCH_CHUNKS, signal }, (index, signal) =>
-      fetchChunk(components, { chunks, index }, { ...options, signal }),
-    )
-    await orAbort(chunks.confirmed(), signal)
+    for (let attempt = 0; attempt < MAX_READ_ATTEMPTS; attempt += 1) {
+      await forEachBounded(indexes, { width: FETCH_CHUNKS, signal }, async (index, signal) => {
+        const length = await fetchChunk(components, { chunks, index }, { ...options, signal })
+        options.onBytes?.(attempt === 0 ? length : 0)
+      })
+      if (await chunks.confirmed(signal)) return
+    }
+    throw new MeshError('io', `the chunks of ${wanted.file.path} do not stay on the disk`)
   } finally {
     chunks.close()
   }
 }
 
+/** @returns its length */
 const fetchChunk = async (
   { swarm, budget }: Components,
   { chunks, index }: { chunks: BlobChunks; index: number },
-  { priority, signal, onBytes }: FetchOptions,
-): Promise<void> => {
+  { priority, signal }: FetchOptions,
+): Promise<number> => {
   const { length } = await untilReady(() => chunks.want(index), { swarm, signal })
   if (!chunks.has(index)) {
     const giveBack = await budget.take(length, signal)
@@ -80,5 +85,5 @@ const fetchChunk = async (
       giveBack()
     }
   }
-  onBytes?.(length)
+  return length
 }

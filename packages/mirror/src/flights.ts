@@ -6,10 +6,9 @@ import {
   PRIORITIES,
   type Priority,
   type VerifiedBytes,
+  orAbort,
 } from '@hubmesh/content'
-import type { Limits } from './limits.ts'
-import type { Recent } from './recent.ts'
-import { orAbort } from './waits.ts'
+import { type Limits, RECENT_BYTES } from './limits.ts'
 
 /** How one chunk is got, wherever it is. */
 export interface ChunkJob {
@@ -61,11 +60,9 @@ interface Flight {
 
 const LEFT = new Error('nobody waits for the chunk any more')
 
-export const createFlights = (
-  { source, recent }: { source: ChunkSource; recent: Recent },
-  { lingerMs }: Pick<Limits, 'lingerMs'>,
-): Flights => {
+export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }: Pick<Limits, 'lingerMs'>): Flights => {
   const flights = new Map<string, Flight>()
+  const recent = createRecent()
 
   const end = (key: string, flight: Flight, reason: unknown): void => {
     clearTimeout(flight.linger)
@@ -190,4 +187,28 @@ const observed = (): PromiseWithResolvers<void> => {
   const made = Promise.withResolvers<void>()
   made.promise.catch(() => {})
   return made
+}
+
+/** Chunks just received, by key, the oldest dropped first: readers take them from here instead of from the disk. */
+interface Recent {
+  add(key: string, bytes: VerifiedBytes): void
+  get(key: string): VerifiedBytes | undefined
+}
+
+const createRecent = (): Recent => {
+  const kept = new Map<string, VerifiedBytes>()
+  let total = 0
+  return {
+    get: (key) => kept.get(key),
+    add: (key, bytes) => {
+      total += bytes.length - (kept.get(key)?.length ?? 0)
+      kept.delete(key)
+      kept.set(key, bytes)
+      for (const [oldest, { length }] of kept) {
+        if (total <= RECENT_BYTES) return
+        kept.delete(oldest)
+        total -= length
+      }
+    },
+  }
 }

@@ -1,14 +1,23 @@
-import { type Cid, type Log, type RepoRef, isGitOid, repoKey } from '@hubmesh/content'
+import {
+  type Cid,
+  type FileEntry,
+  type HeldPaths,
+  type Log,
+  type RepoRef,
+  isFile,
+  isGitOid,
+  orAbort,
+  repoKey,
+} from '@hubmesh/content'
 import type { FetchFiles } from './fetch-files.ts'
-import { heldFiles } from './held.ts'
 import { FOLLOW_REPOS, FOLLOW_REVISIONS, type Limits } from './limits.ts'
-import { type Manifests, type Target, subjectOf } from './manifests.ts'
+import { type Listing, type Manifests, type Target, subjectOf } from './manifests.ts'
 import { type Offered, offeredRef } from './names.ts'
 import type { Offers } from './offers.ts'
 import { createKeyedQueue } from './queue.ts'
 import { type Follow, siteRefOf } from './resolve.ts'
 import type { Site, SiteRepo } from './site.ts'
-import { notReady, orAbort } from './waits.ts'
+import { notReady } from './waits.ts'
 
 /**
  * Keeps this site up with the catalogs: the manifests of all that is offered are fetched, so that they can be listed when the
@@ -121,6 +130,10 @@ export const createFollowers = (
 
 const isFollowed = (ref: string, { used, held }: SiteRepo): boolean =>
   used.has(ref) && (held.all || held.paths.size > 0)
+
+/** The files of a revision that are held by their paths. */
+const heldFiles = (listing: Listing, held: HeldPaths): FileEntry[] =>
+  listing.entries.filter(isFile).filter((file) => held.all || held.paths.has(file.path))
 
 /** Runs work for as long as bytes come: what stands still makes room for others, and is tried again later. */
 const whileMoving = async (

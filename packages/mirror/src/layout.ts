@@ -11,7 +11,7 @@ import {
 } from '@hubmesh/content'
 import type { Blocks } from './blocks.ts'
 
-export interface PlacedChunk {
+interface PlacedChunk {
   readonly index: number
   /** Offset of its first byte in the blob. */
   readonly start: number

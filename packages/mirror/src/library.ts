@@ -25,9 +25,8 @@ import { createHeads } from './heads.ts'
 import { DEFAULT_LIMITS, FETCH_BYTES, FETCH_CHUNKS, type Limits } from './limits.ts'
 import { createManifests } from './manifests.ts'
 import { createOffers, offeredRepo } from './offers.ts'
-import { createPace } from './pace.ts'
 import { createPull } from './pull.ts'
-import { createRecent } from './recent.ts'
+import { createPace } from './read.ts'
 import { createRefusals } from './refusals.ts'
 import { type Follow, type Resolved, createResolve } from './resolve.ts'
 import { openSingle } from './singles.ts'
@@ -91,7 +90,7 @@ export const createLibrary = (components: LibraryComponents, options: LibraryOpt
     provided.add(manifest)
     swarm.provide(manifest)
   }
-  const flights = createFlights({ source, recent: createRecent() }, limits)
+  const flights = createFlights({ source }, limits)
   const transfers = createTransfers({ blobs, blocks, flights, refusals, provide, log }, signal)
   const counts = createCounts({ blobs, done: (list) => transfers.done(list) })
   const openChunks: OpenChunks = async (wanted, signal) => {

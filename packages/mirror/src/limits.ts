@@ -54,6 +54,8 @@ export const ALL_WINDOWS_BYTES = 64 * MIB
 export const RAISE_AFTER_MS = 1_000
 /** How often a chunk is fetched again that the disk did not keep. */
 export const MAX_READ_ATTEMPTS = 3
+/** How often it is looked whether all chunks are still here while the whole is being hashed. */
+export const LOOK_AGAIN_MS = 1_000
 /** Chunks just received, kept for readers so that they need not be read back. */
 export const RECENT_BYTES = 32 * MIB
 

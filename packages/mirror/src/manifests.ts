@@ -19,8 +19,7 @@ import type { Blocks } from './blocks.ts'
 import { forEachBounded } from './bounded.ts'
 import { BYTES_PER_ENTRY, type Limits, MAX_CACHED_ENTRIES, PAGES_AT_ONCE } from './limits.ts'
 import type { Refusals } from './refusals.ts'
-import { createShared } from './shared.ts'
-import { notReady, withDeadline } from './waits.ts'
+import { createShared, notReady, withDeadline } from './waits.ts'
 
 /** A revision and the manifest that a catalog gives for it. */
 export interface Target {
@@ -125,6 +124,8 @@ export const createManifests = (
   }
 
   const keep = (key: string, root: Block, manifest: Manifest): AcceptedManifest => {
+    const kept = recall(key)
+    if (kept !== undefined) return kept // another has judged it at the same time
     const accepted: AcceptedManifest = {
       cid: root.cid,
       manifest,
@@ -151,7 +152,8 @@ export const createManifests = (
       return here.length < pages.length ? undefined : take(here)
     }
     const take = (pages: readonly Block[]): Listing => {
-      loaded ??= listingOf(decodeManifestEntries(pages.map((page) => page.bytes)))
+      if (loaded !== undefined) return loaded
+      loaded = listingOf(decodeManifestEntries(pages.map((page) => page.bytes)))
       const cached = cache.get(key)
       if (cached?.accepted === accepted) weigh(key, cached, cached.weight + loaded.entries.length)
       return loaded

@@ -7,12 +7,12 @@ import {
   type RepoRef,
   type RepoType,
   comparePaths,
+  orAbort,
   repoKey,
 } from '@hubmesh/content'
 import type { TrustPolicy } from '@hubmesh/trust'
 import type { Blocks } from './blocks.ts'
 import { type LoadedCatalog, changedRepos, loadCatalog } from './catalog.ts'
-import { orAbort } from './waits.ts'
 
 /** What one trusted publisher offers of a repo. */
 export interface Offer {
@@ -63,6 +63,8 @@ export const createOffers = (
   const takeIn = async (held: HeldHead): Promise<void> => {
     const { publisher, audience } = held.head
     if (audience !== MESH_AUDIENCE || !policy.knows(publisher)) return
+    const newest = loaded.get(publisher)?.held.head.sequence ?? 0
+    if (held.head.sequence < newest) return // one that was missing, and has been overtaken
     try {
       const catalog = await catalogOf(held)
       const changed = changedRepos(loaded.get(publisher), catalog)

@@ -1,9 +1,26 @@
-import { type ByteRange, type ChunkSource, MeshError, type Meter, type Swarm, isMeshError } from '@hubmesh/content'
+import {
+  type ByteRange,
+  type ChunkSource,
+  MeshError,
+  type Meter,
+  type Priority,
+  type Swarm,
+  isMeshError,
+  orAbort,
+} from '@hubmesh/content'
 import type { BlobChunks, PlacedWant } from './chunks.ts'
 import type { Lease } from './flights.ts'
-import { FIRST_WINDOW, type Limits, MAX_READ_ATTEMPTS, MAX_WINDOW, RAISE_AFTER_MS } from './limits.ts'
-import type { Pace } from './pace.ts'
-import { notReady, orAbort, untilReady, withDeadline } from './waits.ts'
+import {
+  ALL_WINDOWS_BYTES,
+  FIRST_WINDOW,
+  type Limits,
+  MAX_READ_ATTEMPTS,
+  MAX_WINDOW,
+  MAX_WINDOW_BYTES,
+  MIN_WINDOW_BYTES,
+  RAISE_AFTER_MS,
+} from './limits.ts'
+import { notReady, untilReady, withDeadline } from './waits.ts'
 
 export interface ReadOptions {
   readonly source: ChunkSource
@@ -73,22 +90,20 @@ const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pac
 
   /** Asks for the chunk that is due, and for more as far as the window goes. */
   const askAhead = async (at: number, last: number): Promise<void> => {
-    while (
-      !leaving.signal.aborted &&
-      asked <= last &&
-      (asked === at || (asked < at + window && askedBytes < paced.windowBytes()))
-    ) {
-      const index = asked
-      if (!chunks.has(index)) {
-        const { length } = await chunks.want(index)
-        if (leaving.signal.aborted) return
-        const lease = await chunks.ask(index, index === at ? 'reader' : 'ahead')
-        if (leaving.signal.aborted) return lease.release()
-        leases.set(index, { lease, length })
-        askedBytes += length
-      }
-      asked = index + 1
+    while (asked <= last && (asked === at || (asked < at + window && askedBytes < paced.windowBytes()))) {
+      if (!chunks.has(asked)) await ask(asked, asked === at ? 'reader' : 'ahead')
+      asked += 1
     }
+  }
+
+  const ask = async (index: number, priority: Priority): Promise<void> => {
+    const { length } = await chunks.want(index)
+    leaving.signal.throwIfAborted()
+    const lease = await chunks.ask(index, priority)
+    if (leaving.signal.aborted) lease.release()
+    leaving.signal.throwIfAborted()
+    leases.set(index, { lease, length })
+    askedBytes += length
   }
 
   const release = (index: number): void => {
@@ -108,8 +123,7 @@ const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pac
       const parts = lease?.bytes()?.parts ?? (await readBack(index, lease, signal))
       if (parts !== undefined) return parts
       release(index)
-      const again = await chunks.ask(index, 'reader')
-      leases.set(index, { lease: again, length: 0 })
+      await ask(index, 'reader')
     }
     throw new MeshError('io', 'a chunk was fetched again and again, and never stayed on the disk')
   }
@@ -151,7 +165,29 @@ const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pac
   /** The end of a file leaves only after its whole was matched, where all of it is here. */
   async function lastIsGood(lease: Lease | undefined, signal: AbortSignal): Promise<void> {
     if (lease !== undefined) await isStored(lease, signal)
-    await orAbort(chunks.confirmed(), signal)
+    await chunks.confirmed(signal)
+  }
+}
+
+/** Shares among all readers what they may have on its way ahead of them. */
+export interface Pace {
+  join(): { windowBytes(): number; leave(): void }
+}
+
+export const createPace = (): Pace => {
+  let readers = 0
+  return {
+    join: () => {
+      readers += 1
+      let joined = true
+      return {
+        windowBytes: () => Math.min(MAX_WINDOW_BYTES, Math.max(MIN_WINDOW_BYTES, ALL_WINDOWS_BYTES / readers)),
+        leave: () => {
+          if (joined) readers -= 1
+          joined = false
+        },
+      }
+    },
   }
 }
 

@@ -30,7 +30,7 @@ export interface Resolve {
   offers(repo: RepoRef, signal: AbortSignal): Promise<readonly Offer[]>
 }
 
-export interface RevisionOptions {
+interface RevisionOptions {
   readonly signal: AbortSignal
   /** What the catalog has, also where the site has not moved to it yet. @default false */
   readonly newest?: boolean
@@ -65,7 +65,7 @@ export const createResolve = ({ offers, site, manifests, swarm }: Components, op
     const either = AbortSignal.any([signal, patience.signal])
     try {
       for (;;) {
-        await offers.settled(signal)
+        await offers.settled(either).catch(() => signal.throwIfAborted())
         const changed = offers.changed(either)
         changed.catch(() => {}) // it is awaited below, or not wanted
         try {

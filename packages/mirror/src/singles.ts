@@ -1,4 +1,4 @@
-import { type BlobStore, type Cid, MeshError } from '@hubmesh/content'
+import { type BlobStore, type Cid, MeshError, isMeshError } from '@hubmesh/content'
 import type { BlobChunks, PlacedWant, Wanted } from './chunks.ts'
 import type { Flights } from './flights.ts'
 
@@ -14,6 +14,15 @@ export const openSingle = async (
   if (index === undefined) throw new MeshError('bad-input', `${file.path} is not a file of one chunk of its manifest`)
   let here = await blobs.has(sha256)
   const want: PlacedWant = { manifest, set: manifest, index, sha256, length: size, start: 0 }
+  /** Where the disk is full it can still be fetched, and read. */
+  const adopt = async (): Promise<boolean> => {
+    try {
+      return await blobs.adoptBlob(sha256)
+    } catch (error) {
+      if (isMeshError(error, 'no-space')) return false
+      throw error
+    }
+  }
   const found = (is: boolean): boolean => {
     if (is) provide(manifest)
     here ||= is
@@ -29,7 +38,7 @@ export const openSingle = async (
         {
           key: sha256,
           want,
-          find: async () => found((await blobs.has(sha256)) || (await blobs.adoptBlob(sha256))),
+          find: async () => found((await blobs.has(sha256)) || (await adopt())),
           store: async ({ bytes }) => {
             await blobs.putBlob(bytes)
             found(true)
@@ -47,7 +56,7 @@ export const openSingle = async (
         await blob.close()
       }
     },
-    confirmed: async () => {},
+    confirmed: async () => here,
     broken: neverBroken,
     close: () => {},
   }

@@ -13,11 +13,9 @@ import {
 } from '@hubmesh/content'
 import type { OpenChunks, Wanted } from './chunks.ts'
 import { type Limits, READ_BYTES } from './limits.ts'
-import type { Pace } from './pace.ts'
-import { readRange } from './read.ts'
+import { type Pace, readRange } from './read.ts'
 import { type Resolved, siteRefOf } from './resolve.ts'
 import type { Site } from './site.ts'
-import { orAbort } from './waits.ts'
 import type { Warm } from './warm.ts'
 
 export interface SnapshotComponents {
@@ -63,7 +61,9 @@ export const createSnapshot = (components: SnapshotComponents, resolved: Resolve
     entry: async (path, { signal }) => (await accepted.listing(signal)).byPath.get(path),
     open: async (file, { signal }) => {
       hold(file)
-      const blob = await orAbort(components.blobs.open(file.sha256), signal)
+      const blob = await components.blobs.open(file.sha256)
+      if (signal.aborted) await blob?.close()
+      signal.throwIfAborted()
       if (blob === undefined) return coldBody(components, file, (signal) => wantedOf(file, signal))
       components.provide(cid)
       return {

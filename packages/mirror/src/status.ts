@@ -21,9 +21,8 @@ export const createRepoStatus = (
   { follow, signal }: { follow: Follow; signal: AbortSignal },
 ): (() => Promise<RepoStatus[]>) => {
   const count = async (target: Target): Promise<HeldCount> => {
-    const accepted = await manifests.local(target)
-    const listing = await accepted?.local()
-    return listing === undefined ? NOTHING : counts.of(target.manifest, listing, signal)
+    const load = async () => (await manifests.local(target))?.local()
+    return (await counts.of(target.manifest, load, signal)) ?? NOTHING
   }
 
   const rowOf = async (repo: RepoRef, ref: string): Promise<RepoStatus | undefined> => {

@@ -13,11 +13,11 @@ import type { Blocks } from './blocks.ts'
 import type { BlobChunks, Wanted } from './chunks.ts'
 import type { ChunkJob, Flights, Lease } from './flights.ts'
 import { type Layout, openLayout } from './layout.ts'
-import { ADOPT_BATCH, MAX_SOURCES } from './limits.ts'
+import { ADOPT_BATCH, LOOK_AGAIN_MS, MAX_SOURCES } from './limits.ts'
 import { subjectOf } from './manifests.ts'
 import { createRate } from './rate.ts'
 import type { Refusals } from './refusals.ts'
-import { createShared } from './shared.ts'
+import { createShared, within } from './waits.ts'
 
 /** Blobs of many chunks on their way here, each shared by all who want it. */
 export interface Transfers {
@@ -201,8 +201,10 @@ const startTransfer = (
       has: (index) => have.has(index),
       ask,
       stored: async (index) => (await partial.readChunk(index))?.parts,
-      confirmed: async () => {
-        if (have.complete) await partial.finished
+      confirmed: async (signal) => {
+        const whole = () => partial.finished.then(() => true)
+        while (have.complete) if (await within(whole(), LOOK_AGAIN_MS, signal)) return true
+        return false
       },
       broken: broken.signal,
     },

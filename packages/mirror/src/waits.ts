@@ -1,21 +1,8 @@
-import { MeshError, type Swarm, isMeshError } from '@hubmesh/content'
+import { MeshError, type Swarm, isMeshError, orAbort } from '@hubmesh/content'
 import { RETRY_AFTER_SECONDS } from './limits.ts'
 
 /** After `not-ready` with no new peer in sight. */
 const PAUSE_MS = 2_000
-
-/** The promise's outcome, or the signal's reason if that ends first. */
-export const orAbort = async <T>(promise: Promise<T>, signal: AbortSignal): Promise<T> => {
-  const { promise: aborted, reject } = Promise.withResolvers<never>()
-  const leave = (): void => reject(signal.reason)
-  if (signal.aborted) leave()
-  signal.addEventListener('abort', leave)
-  try {
-    return await Promise.race([aborted, promise])
-  } finally {
-    signal.removeEventListener('abort', leave)
-  }
-}
 
 export interface Deadline {
   readonly signal: AbortSignal
@@ -37,6 +24,17 @@ export const withDeadline = async <T>(work: (signal: AbortSignal) => Promise<T>,
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', leave)
+  }
+}
+
+/** The promise's outcome; undefined when it takes longer. */
+export const within = async <T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> => {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => resolve(undefined), ms)
+  try {
+    return await orAbort(Promise.race([promise, late]), signal)
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -69,5 +67,49 @@ const newPeerOrPause = async (swarm: Swarm, signal: AbortSignal): Promise<void> 
   } finally {
     clearTimeout(timer)
     stop()
+  }
+}
+
+/** One run of a task for all who want the same at the same time. It is ended when the last of them has left. */
+export interface Shared<T> {
+  join(key: string, signal: AbortSignal, run: (signal: AbortSignal) => Promise<T>): Promise<T>
+}
+
+interface Run<T> {
+  readonly controller: AbortController
+  readonly result: Promise<T>
+  waiting: number
+}
+
+export const createShared = <T>(): Shared<T> => {
+  const runs = new Map<string, Run<T>>()
+
+  const forget = (key: string, run: Run<T>): void => {
+    if (runs.get(key) === run) runs.delete(key)
+  }
+  const begin = (key: string, task: (signal: AbortSignal) => Promise<T>): Run<T> => {
+    const controller = new AbortController()
+    const run: Run<T> = { controller, result: task(controller.signal), waiting: 0 }
+    runs.set(key, run)
+    const end = (): void => forget(key, run)
+    run.result.then(end, end)
+    return run
+  }
+
+  return {
+    join: async (key, signal, task) => {
+      signal.throwIfAborted()
+      const run = runs.get(key) ?? begin(key, task)
+      run.waiting += 1
+      try {
+        return await orAbort(run.result, signal)
+      } finally {
+        run.waiting -= 1
+        if (run.waiting === 0) {
+          forget(key, run)
+          run.controller.abort(new Error('nobody waits for it any more'))
+        }
+      }
+    },
   }
 }

@@ -1,8 +1,8 @@
-import type { Log } from '@hubmesh/content'
+import { type Log, orAbort } from '@hubmesh/content'
 import { forEachBounded } from './bounded.ts'
 import type { OpenChunks, Wanted } from './chunks.ts'
 import { type Limits, MAX_WARM, WARM_BYTES } from './limits.ts'
-import { notReady, orAbort, withDeadline } from './waits.ts'
+import { notReady, withDeadline } from './waits.ts'
 
 /** Fetches the beginning of a file that is likely to be read soon. Returns at once; when too much is asked, nothing happens. */
 export type Warm = (wanted: Wanted) => void

@@ -1,9 +1,10 @@
-import { MIB, MeshError, type RepoStatus, sha256Of } from '@hubmesh/content'
+import { Bitmap, MIB, MeshError, type RepoStatus, sha256Of } from '@hubmesh/content'
 import { createMemoryStore, sampleBytes } from '@hubmesh/testing'
 import { describe, expect, it } from 'vitest'
 import { REPO, fileOf, read, seedAndOffice, signal, startOffice, until } from './office.ts'
 
 const LARGE = sampleBytes(6 * MIB, 1)
+const SMALL = sampleBytes(1000, 7)
 /** As many bytes inserted near the front: a few chunks change. */
 const EDITED = new Uint8Array(Buffer.concat([LARGE.subarray(0, 100_000), sampleBytes(50, 2), LARGE.subarray(100_000)]))
 const FIRST = { 'large.bin': LARGE, 'config.json': sampleBytes(500, 3), 'unread.bin': sampleBytes(2 * MIB, 4) }
@@ -179,6 +180,46 @@ describe('a pull', () => {
     await until(() => at.link.waiting() > 0 || at.link.blocksAsked.length > 5)
     at.link.connect(copy)
     expect((await pulling).filesDone).toBe(3)
+  })
+
+  it('fetches again a chunk that the disk loses while the whole is hashed', async () => {
+    const store = createMemoryStore()
+    const openPartial = store.blobs.openPartial.bind(store.blobs)
+    // As the disk store does: the whole is hashed once all is here, and a chunk that was damaged is wanted again.
+    store.blobs.openPartial = async (plan) => {
+      const partial = await openPartial(plan)
+      const have = new Bitmap(plan.chunks)
+      const finished = Promise.withResolvers<void>()
+      let losses = 0
+      return {
+        ...partial,
+        have,
+        finished: finished.promise,
+        adopt: async () => [],
+        putChunk: async (index, bytes) => {
+          await partial.putChunk(index, bytes)
+          have.set(index)
+          if (!have.complete) return
+          if (losses > 0) finished.resolve()
+          else setTimeout(() => have.clear(1), 100)
+          losses += 1
+        },
+      }
+    }
+    const { library, link, snapshot } = await seedAndOffice({ 'large.bin': LARGE }, { store })
+    const { list } = await fileOf(snapshot, 'large.bin')
+    expect((await library.pull(REPO, 'main', signal)).bytesDone).toBe(LARGE.length)
+    expect(link.fetches.filter(({ set, index }) => set === list && index === 1).length).toBe(2)
+  })
+
+  it('of one chunk is read on where the disk is full', async () => {
+    const store = createMemoryStore()
+    const full = async (): Promise<never> => {
+      throw new MeshError('no-space', 'the disk is full')
+    }
+    Object.assign(store.blobs, { putBlob: full, adoptBlob: full })
+    const { snapshot } = await seedAndOffice({ 'small.bin': SMALL }, { store })
+    expect(Buffer.compare(await read(snapshot, 'small.bin'), SMALL)).toBe(0)
   })
 
   it('fails when its disk is full, and a reader reads on', async () => {

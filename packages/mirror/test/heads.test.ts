@@ -1,8 +1,9 @@
-import { encodeBlock } from '@hubmesh/content'
+import { MeshError, encodeBlock, silentLog } from '@hubmesh/content'
 import { sampleBytes } from '@hubmesh/testing'
-import { signManifest } from '@hubmesh/trust'
+import { acceptHead, createPolicy, signManifest } from '@hubmesh/trust'
 import { describe, expect, it } from 'vitest'
-import { REPO, createOffice, read, seedAndOffice, signal, startOffice, until } from './office.ts'
+import { createOffers } from '../src/offers.ts'
+import { REPO, createOffice, never, read, seedAndOffice, signal, startOffice, until } from './office.ts'
 import { createSeed, newSigner } from './seed.ts'
 
 const FILES = { 'a.txt': sampleBytes(100, 1) }
@@ -167,5 +168,29 @@ describe('a manifest', () => {
     await approver.store.catalogs.addSignatures(made.manifest, [approval])
     link.connect(approver.store)
     expect((await library.resolve(REPO, 'main', signal)).revision).toBe(made.revision)
+  })
+})
+
+describe('a catalog that could not be read', () => {
+  it('does not take the place of a newer one when it is tried again', async () => {
+    const seed = await createSeed()
+    const policy = createPolicy([{ publishers: [seed.publisher], threshold: 1, repos: ['**'] }])
+    const older = await acceptHead((await seed.publish(REPO, FILES)).envelope, { policy })
+    const { envelope, revision } = await seed.publish(REPO, { 'a.txt': sampleBytes(100, 3) })
+    let isAway = true
+    const block = async (cid: Parameters<typeof seed.store.blocks.get>[0]) => {
+      const found = isAway ? undefined : await seed.store.blocks.get(cid)
+      if (found === undefined) throw new MeshError('not-ready', 'nobody has it')
+      return found
+    }
+    const blocks = { block, local: (cid: Parameters<typeof block>[0]) => seed.store.blocks.get(cid) }
+    const offers = createOffers({ blocks, log: silentLog }, { policy, publisherId: 'nobody', signal: never })
+    offers.load(older)
+    await offers.settled(never)
+    isAway = false
+    offers.load(await acceptHead(envelope, { policy }))
+    offers.retry()
+    await offers.settled(never)
+    expect(offers.of(REPO)[0]?.catalog.refs['main']?.revision).toBe(revision)
   })
 })

@@ -10,7 +10,7 @@ import {
 } from '@hubmesh/content'
 import type { StoreParts } from '@hubmesh/testing'
 
-export interface Fetch extends ChunkWant {
+interface Fetch extends ChunkWant {
   readonly priority: Priority
 }
 

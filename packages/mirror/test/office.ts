@@ -92,8 +92,7 @@ export const read = async (
   }
 }
 
-export const eventually = (check: () => unknown): Promise<unknown> =>
-  vi.waitFor(check, { timeout: 10_000, interval: 5 })
+const eventually = (check: () => unknown): Promise<unknown> => vi.waitFor(check, { timeout: 10_000, interval: 5 })
 
 /** Waits until a condition holds. */
 export const until = (condition: () => boolean | Promise<boolean>): Promise<unknown> =>

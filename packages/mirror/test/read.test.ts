@@ -1,7 +1,14 @@
-import { type ChunkWant, KIB, MIB, type PartialBlob, sha256Of } from '@hubmesh/content'
+import { type ChunkWant, KIB, MIB, type PartialBlob, createMeter, encodeBlock, sha256Of } from '@hubmesh/content'
 import { createMemoryStore, sampleBytes } from '@hubmesh/testing'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import type { BlobChunks } from '../src/chunks.ts'
+import type { Lease } from '../src/flights.ts'
+import { DEFAULT_LIMITS } from '../src/limits.ts'
+import { createPace, readRange } from '../src/read.ts'
+import { createLink } from './link.ts'
 import { REPO, fileOf, never, read, seedAndOffice, signal, until } from './office.ts'
+
+const CID = encodeBlock({ v: 1 }).cid
 
 const keyOf = ({ set, index }: ChunkWant): string => `${set}/${index}`
 
@@ -162,6 +169,59 @@ describe('a read that gets nothing', () => {
     await until(() => link.waiting() > 0)
     leaving.abort(new Error('the client left'))
     await expect(reading).rejects.toThrow('the client left')
+  })
+})
+
+describe('a reader that leaves', () => {
+  it('while its blob is being opened leaves no file open', async () => {
+    const bytes = sampleBytes(1000, 18)
+    const { snapshot, store } = await seedAndOffice({ 'a.bin': bytes })
+    await read(snapshot, 'a.bin')
+    await until(() => store.blobs.has(sha256Of(bytes)))
+    const open = store.blobs.open.bind(store.blobs)
+    const leaving = new AbortController()
+    let left = 0
+    store.blobs.open = async (sha256) => {
+      const blob = await open(sha256)
+      left += 1
+      leaving.abort(new Error('gone'))
+      return blob && { ...blob, close: async () => void (left -= 1) }
+    }
+    const file = await fileOf(snapshot, 'a.bin')
+    await expect(snapshot.open(file, { signal: leaving.signal })).rejects.toThrow('gone')
+    expect(left).toBe(0)
+  })
+
+  it('while a chunk is being asked for again gives it up', async () => {
+    const want = { manifest: CID, set: CID, index: 0, sha256: sha256Of(Buffer.from('x')), length: 1, start: 0 }
+    const asked = Promise.withResolvers<void>()
+    const answered = Promise.withResolvers<Lease>()
+    const release = vi.fn()
+    const never_ = new Promise<never>(() => {})
+    const lease = { arrived: never_, stored: never_, ended: never_, isHere: () => false, bytes: () => undefined }
+    const chunks: BlobChunks = {
+      count: 1,
+      locate: async () => 0,
+      want: async () => want,
+      has: () => true,
+      stored: async () => undefined, // the disk has changed it
+      ask: () => {
+        asked.resolve()
+        return answered.promise
+      },
+      confirmed: async () => false,
+      broken: never,
+      close: () => {},
+    }
+    const leaving = new AbortController()
+    const link = createLink()
+    const options = { source: link, swarm: link, pace: createPace(), meter: createMeter(), limits: DEFAULT_LIMITS }
+    const reading = readRange(async () => chunks, { start: 0, end: 1 }, { ...options, signal: leaving.signal }).next()
+    await asked.promise
+    leaving.abort(new Error('gone'))
+    await expect(reading).rejects.toThrow('gone')
+    answered.resolve({ ...lease, raise: () => {}, release })
+    await expect.poll(() => release.mock.calls.length).toBe(1)
   })
 })
 

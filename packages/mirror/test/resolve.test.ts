@@ -1,7 +1,13 @@
-import { type RepoRef, type RepoType, asRepo, decodeManifest } from '@hubmesh/content'
+import { type RepoRef, type RepoType, asRepo, decodeManifest, silentLog } from '@hubmesh/content'
 import { sampleBytes } from '@hubmesh/testing'
+import { acceptHead, createPolicy } from '@hubmesh/trust'
 import { describe, expect, it } from 'vitest'
-import { REPO, seedAndOffice, signal, startOffice, until } from './office.ts'
+import { createBlocks } from '../src/blocks.ts'
+import { DEFAULT_LIMITS } from '../src/limits.ts'
+import { createManifests } from '../src/manifests.ts'
+import { createRefusals } from '../src/refusals.ts'
+import { createLink } from './link.ts'
+import { REPO, never, seedAndOffice, signal, startOffice, until } from './office.ts'
 import { type Seed, createSeed } from './seed.ts'
 
 const FILES = { 'a.txt': sampleBytes(100, 1), 'dir/b.txt': sampleBytes(100, 2) }
@@ -125,6 +131,16 @@ describe('what is not known yet', () => {
     expect((await resolving).revision).toBe(revision)
   })
 
+  it('is not-ready in time, also where blocks of a catalog that is held are gone', async () => {
+    const seed = await createSeed()
+    const policy = createPolicy([{ publishers: [seed.publisher], threshold: 1, repos: ['**'] }])
+    const { library, link, store } = await startOffice({ trust: [seed], limits: { ...limits, blockMs: 600_000 } })
+    link.fetchBlock = (_, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)))
+    await store.catalogs.commitHead(await acceptHead((await seed.publish(REPO, FILES)).envelope, { policy }))
+    await expect(library.resolve(REPO, 'main', signal)).rejects.toMatchObject({ code: 'not-ready' })
+  })
+
   it('ends with its signal', async () => {
     const { library } = await startOffice({ trust: [await createSeed()] })
     const leaving = new AbortController()
@@ -175,5 +191,23 @@ describe('several publishers', () => {
     for (const id of ['acme/other', 'nobody/trusts'])
       await expect(found('model', id)).rejects.toMatchObject({ code: 'repo-not-found' })
     await expect(found('dataset', 'acme/voice')).rejects.toMatchObject({ code: 'repo-not-found' })
+  })
+})
+
+describe('a manifest', () => {
+  it('that two want at the same time is kept once', async () => {
+    const { store, publisher, ...seed } = await createSeed()
+    const { revision, manifest } = await seed.publish(REPO, FILES)
+    const policy = createPolicy([{ publishers: [publisher], threshold: 1, repos: ['**'] }])
+    const swarm = createLink()
+    const refusals = createRefusals({ catalogs: store.catalogs, log: silentLog })
+    const components = { ...store, blocks: createBlocks({ ...store, swarm }, DEFAULT_LIMITS), refusals, swarm }
+    const manifests = createManifests(components, { policy, limits: DEFAULT_LIMITS })
+    const target = { repo: REPO, revision, manifest }
+    const [one, other] = await Promise.all([manifests.local(target), manifests.local(target)])
+    expect(one).toBeDefined()
+    expect(other).toBe(one)
+    const [listed, listedToo] = await Promise.all([one?.local(), one?.listing(never)])
+    expect(listedToo).toBe(listed)
   })
 })

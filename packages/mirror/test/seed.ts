@@ -27,7 +27,7 @@ import { type Signer, createSigner, loadIdentity, sealHead, signManifest } from 
 
 const asItIs = (file: FileEntry): FileEntry => file
 
-export type Files = Readonly<Record<string, Uint8Array>>
+type Files = Readonly<Record<string, Uint8Array>>
 
 export interface Revision {
   readonly revision: GitOid
@@ -51,7 +51,7 @@ export interface Seed {
   seal(change?: Partial<CatalogHead>): Promise<Uint8Array>
 }
 
-export interface CommitOptions {
+interface CommitOptions {
   /** Who signs. @default the seed itself */
   readonly signers?: readonly Signer[]
   /** Says something else of a file than what is true. */
