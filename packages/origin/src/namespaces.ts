@@ -3,20 +3,18 @@ import { type BlockStore, type CatalogRepo, MeshError, type RepoRef, decodeManif
 /** What a manifest names as its upstream when its content is one's own. */
 export const PUBLISHED = 'publish'
 
-export type RepoOrigin = 'published' | 'mirrored'
+type RepoOrigin = 'published' | 'mirrored'
 
 /**
  * A namespace is either one's own or upstream's: names under one's own are never told to upstream, and nobody upstream can
- * take the place of what is published here.
- * @throws MeshError `repo-not-found` for a name of one's own namespace that is not published
+ * take the place of what is published here. Undefined where nothing of the namespace has come yet.
  */
-export const originOf = async (components: NamespaceComponents, repo: RepoRef): Promise<RepoOrigin | undefined> => {
-  let origin: RepoOrigin | undefined
+const originOf = async (components: NamespaceComponents, repo: RepoRef): Promise<RepoOrigin | undefined> => {
   for (const one of await components.repos()) {
-    if (namespaceOf(one.repo) !== namespaceOf(repo)) continue
-    origin ??= await readOrigin(components.blocks, one)
+    const origin = namespaceOf(one.repo) === namespaceOf(repo) ? await readOrigin(components.blocks, one) : undefined
+    if (origin !== undefined) return origin
   }
-  return origin
+  return undefined
 }
 
 export interface NamespaceComponents {

@@ -8,6 +8,7 @@ import {
   type Publisher,
   type RepoRef,
   type Swarm,
+  repoKey,
 } from '@hubmesh/content'
 import type { Signer } from '@hubmesh/trust'
 import { createCatalogWriter } from './catalog-writer.ts'
@@ -79,6 +80,15 @@ export const createOrigin = (components: OriginComponents, options: OriginOption
       return isMissing && isEmpty ? undefined : markJob(held, repo, 'failed')
     })
   }
+  /** What its caller gave up is not on its way any more, unless a rule goes on with it: no office is to wait for it. */
+  const noteGivenUp = async (asked: RepoRef): Promise<void> => {
+    const repo = (await catalog.find(asked))?.repo
+    if (repo === undefined || watch.state().some((rule) => rule.repo === repoKey(asked))) return
+    await catalog.update(repo, (held) => {
+      if (held?.job?.state !== 'pulling') return held
+      return Object.keys(held.revisions).length === 0 ? undefined : markJob(held, repo, undefined)
+    })
+  }
   const watch = createWatch({ sync, noteFailure, log }, { pollSeconds })
 
   const stopping = new AbortController()
@@ -99,7 +109,12 @@ export const createOrigin = (components: OriginComponents, options: OriginOption
     mirror: (spec) => watch.add(spec),
     nudge: (repo) => watch.nudge(repo),
     sync: async (spec, { signal, onProgress }) => {
-      await run(signal, (signal) => sync(spec, { signal, onProgress }))
+      try {
+        await run(signal, (signal) => sync(spec, { signal, onProgress }))
+      } catch (error) {
+        if (signal.aborted && !stopping.signal.aborted) await noteGivenUp(spec)
+        throw error
+      }
     },
     publish: (request, { signal, ...rest }) => run(signal, (signal) => publish(request, { signal, ...rest })),
     state: () => watch.state(),

@@ -50,7 +50,7 @@ export const hubFailure = (refusal: HubRefusal, { what, hasToken, isFile }: Aske
 }
 
 /** Seconds by `Retry-After`, else by the `t=` of the Hub's `RateLimit: "api";r=0;t=55`. */
-export const retryAfter = ({ header }: Pick<HubRefusal, 'header'>): { retryAfter?: number } => {
+const retryAfter = ({ header }: Pick<HubRefusal, 'header'>): { retryAfter?: number } => {
   const given = header('retry-after')
   const seconds = /^\s*(\d{1,6})\s*$/.exec(given ?? '')?.[1] ?? /;\s*t=(\d{1,6})/.exec(header('ratelimit') ?? '')?.[1]
   return seconds === undefined ? {} : { retryAfter: Number(seconds) }

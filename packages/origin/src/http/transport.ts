@@ -6,7 +6,7 @@ import { MAX_PATIENCE_MS, sleep } from './retry.ts'
 /** The Hub counts its API and its files apart: so a full bucket of one does not hold up the other. */
 export type Lane = 'api' | 'files'
 
-export interface SendOptions {
+interface SendOptions {
   readonly lane: Lane
   readonly headers?: Readonly<Record<string, string>>
   readonly signal: AbortSignal

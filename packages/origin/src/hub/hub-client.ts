@@ -20,7 +20,7 @@ import { trimInfo } from './info.ts'
 import { libraryParams, readListing } from './library.ts'
 
 /** What was asked of a repo, under the id it has today. */
-export interface Named {
+interface Named {
   readonly repo: RepoRef
 }
 
@@ -38,7 +38,7 @@ export interface HubClient {
   commits(repo: RepoRef, sha: GitOid, options: { limit: number; signal: AbortSignal }): Promise<readonly CommitInfo[]>
 }
 
-export interface RefsOptions {
+interface RefsOptions {
   /** Pull requests too: a busy repo has hundreds. */
   readonly pullRequests: boolean
   readonly signal: AbortSignal

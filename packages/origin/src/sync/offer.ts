@@ -9,7 +9,7 @@ import {
 } from '@hubmesh/content'
 
 /** Revisions that stay servable per repo beside those that a ref is at: clients ask for what they read a minute ago. */
-export const RETAINED_REVISIONS = 20
+const RETAINED_REVISIONS = 20
 
 /** What a catalog takes: the ids that a repo had last. */
 const MAX_ALIASES = 64

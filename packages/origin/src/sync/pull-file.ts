@@ -19,7 +19,7 @@ import { type RemoteFile, describeFile } from '../download/locate.ts'
 import { type Slots, createKeyedSlots, createSlots } from '../http/parallel.ts'
 import { type FileContent, contentKey } from './contents.ts'
 
-export interface PullFileOptions {
+interface PullFileOptions {
   readonly signal: AbortSignal
   /** Bytes that are newly here; negative where bad ones were thrown away. */
   readonly onBytes: (bytes: number) => void

@@ -22,13 +22,13 @@ export interface SyncComponents extends RevisionComponents {
   readonly catalog: OwnCatalog
 }
 
-export interface SyncOptions {
+interface SyncOptions {
   readonly signal: AbortSignal
   readonly onProgress?: ((progress: SyncProgress) => void) | undefined
 }
 
 /** What a spec names now, all of it pulled and offered. */
-export interface Synced {
+interface Synced {
   /** The ref, or the pattern of refs; the default branch where none was named. */
   readonly ref: string
   /** Of the first ref; undefined where nothing matches the pattern. */
@@ -39,7 +39,7 @@ export type Sync = (spec: RepoSpec, options: SyncOptions) => Promise<Synced>
 
 /**
  * Looks at upstream, pulls what is new, offers it. One request where nothing is new. While it pulls, the catalog says so, so
- * that offices wait; a failure is left in the catalog, an abort leaves what has come for the next time.
+ * that offices wait; a failure is left in the catalog, an abort leaves what has come, and the mark, for the next time.
  */
 export const createSync = (components: SyncComponents): Sync => {
   const { hub, catalog } = components
