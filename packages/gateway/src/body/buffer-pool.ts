@@ -18,7 +18,6 @@ export interface BufferPool {
 }
 
 export const SMALLEST_BUFFER = 16 * KIB
-const LARGEST_BUFFER = MIB
 /** On top come the smallest buffers, one a connection at most: 32 MiB with all connections that the server takes. */
 const POOL_BYTES = 32 * MIB
 /** What is kept when nobody reads. */
@@ -26,7 +25,8 @@ const KEPT_BYTES = 8 * MIB
 
 /** Readers up to which two buffers of this size for each fit in the pool. */
 const TIERS = [
-  { readers: 16, size: LARGEST_BUFFER },
+  { readers: 4, size: 2 * MIB }, // a quarter faster than 1 MiB, for a quarter less CPU; 4 MiB is slower than either
+  { readers: 16, size: MIB },
   { readers: 64, size: 256 * KIB },
   { readers: 256, size: 64 * KIB },
 ] as const

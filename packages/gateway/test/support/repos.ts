@@ -34,7 +34,7 @@ export interface CommitPlan {
   readonly title?: string
 }
 
-export const contentOf = (bytes: string | Buffer): Content => {
+const contentOf = (bytes: string | Buffer): Content => {
   const buffer = Buffer.from(bytes)
   return {
     size: buffer.length,
