@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestContext } from 'vitest'
+import { clientHome } from './client-home.ts'
 import { type ClientSet, clients } from './clients.ts'
 import { run } from './run.ts'
 
@@ -19,9 +18,8 @@ export interface PythonClient {
 /** A client of `endpoint`. The test is skipped, loudly, where it cannot be installed (see `clients`). */
 export const pythonClient = async (context: TestContext, set: ClientSet, endpoint: string): Promise<PythonClient> => {
   const { python, bin } = await clients(context, set)
-  const home = await mkdtemp(join(tmpdir(), 'hubmesh-hf-'))
-  context.onTestFinished(() => rm(home, { recursive: true, force: true }))
-  const options = { signal: context.signal, env: clientEnvironment(endpoint, home) }
+  const { home, env } = await clientHome(context)
+  const options = { signal: context.signal, env: { ...env, ...hubSettings(endpoint, home) } }
   return {
     home,
     script: async (name, ...args) => {
@@ -32,12 +30,7 @@ export const pythonClient = async (context: TestContext, set: ClientSet, endpoin
   }
 }
 
-/** Whatever could lead the client elsewhere, or give it a token or a cache of this machine. */
-const PERSONAL = /^(?:HF_|HUGGING|TRANSFORMERS_|PYTHON|(?:https?|all)_proxy$)/i
-
-const clientEnvironment = (endpoint: string, home: string): Record<string, string | undefined> => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !PERSONAL.test(name))),
-  HOME: home,
+const hubSettings = (endpoint: string, home: string): Record<string, string> => ({
   HF_HOME: home,
   HF_ENDPOINT: endpoint,
   HF_HUB_DISABLE_TELEMETRY: '1',

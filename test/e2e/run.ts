@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly signal: AbortSignal
   /** The whole environment. @default that of this process */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** The folder that it runs in. @default that of this process */
+  readonly cwd?: string
 }
 
 /**
@@ -16,9 +18,9 @@ export interface RunOptions {
  * @returns its output
  * @throws Error with the last that it said, when it is not there or ends with another code than 0
  */
-export const run = async (program: string, args: readonly string[], { signal, env }: RunOptions): Promise<string> => {
+export const run = async (program: string, args: readonly string[], options: RunOptions): Promise<string> => {
   try {
-    const { stdout } = await execute(program, args, { signal, env: env ?? process.env, maxBuffer: MAX_OUTPUT_BYTES })
+    const { stdout } = await execute(program, args, { env: process.env, maxBuffer: MAX_OUTPUT_BYTES, ...options })
     return stdout
   } catch (cause) {
     const { message, stdout = '', stderr = '' } = cause as Error & { stdout?: string; stderr?: string }

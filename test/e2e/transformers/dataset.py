@@ -1,4 +1,4 @@
-"""Loads a dataset with the datasets library and prints its splits' sizes and one row as JSON.
+"""Loads a dataset with the datasets library and prints its splits' sizes and one row, for each revision, as JSON.
 
     HF_ENDPOINT=http://127.0.0.1:8642 python dataset.py owner/name main
 """
@@ -8,7 +8,10 @@ import sys
 
 from datasets import load_dataset
 
-repo_id, revision = sys.argv[1:3]
-splits = load_dataset(repo_id, revision=revision)
-rows = {name: split.num_rows for name, split in splits.items()}
-print(json.dumps({"rows": rows, "tenth": splits["train"][10]}))
+
+def load(repo_id, revision):
+    splits = load_dataset(repo_id, revision=revision)
+    return {"rows": {name: split.num_rows for name, split in splits.items()}, "tenth": splits["train"][10]}
+
+
+print(json.dumps([load(sys.argv[1], revision) for revision in sys.argv[2:]]))

@@ -1,4 +1,4 @@
-"""Loads a model and its tokenizer, runs one sentence through them, and prints what came out as JSON.
+"""Loads a model and its tokenizer, runs one sentence through them, and prints what came out, for each revision, as JSON.
 
     HF_ENDPOINT=http://127.0.0.1:8642 python load.py owner/name main
 """
@@ -9,19 +9,19 @@ import sys
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-repo_id, revision = sys.argv[1:3]
-tokenizer = AutoTokenizer.from_pretrained(repo_id, revision=revision)
-model = AutoModel.from_pretrained(repo_id, revision=revision).eval()
-inputs = tokenizer("Hello 世界", return_tensors="pt")
-with torch.no_grad():
-    hidden = model(**inputs).last_hidden_state
-print(
-    json.dumps(
-        {
-            "tokens": tokenizer.convert_ids_to_tokens(inputs["input_ids"][0]),
-            "parameters": sum(weight.numel() for weight in model.parameters()),
-            "shape": list(hidden.shape),
-            "mean": hidden.abs().mean().item(),
-        }
-    )
-)
+
+def load(repo_id, revision):
+    tokenizer = AutoTokenizer.from_pretrained(repo_id, revision=revision)
+    model = AutoModel.from_pretrained(repo_id, revision=revision).eval()
+    inputs = tokenizer("Hello 世界", return_tensors="pt")
+    with torch.no_grad():
+        hidden = model(**inputs).last_hidden_state
+    return {
+        "tokens": tokenizer.convert_ids_to_tokens(inputs["input_ids"][0]),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "shape": list(hidden.shape),
+        "mean": hidden.abs().mean().item(),
+    }
+
+
+print(json.dumps([load(sys.argv[1], revision) for revision in sys.argv[2:]]))
