@@ -5,8 +5,7 @@
  *     node --conditions=source test/bench/cold-fetch.ts
  */
 import { execFile, spawn } from 'node:child_process'
-import { createCipheriv, randomBytes } from 'node:crypto'
-import { mkdir, open } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -14,14 +13,12 @@ import { promisify } from 'node:util'
 import { MIB } from '@hubmesh/content'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
 import { type Result, type Usage, median, printResults, ratio, seconds, usageOf } from './measure.ts'
+import { GIB, NO_UPSTREAM, publish, writeRandomFile } from './samples.ts'
 
-const GIB = 1024 * MIB
 const SIZE = GIB
 const ROUNDS = 3
 const REPO = 'bench/model'
 const FILE = 'model.safetensors'
-/** No Hub is needed: the seed publishes a folder. */
-const NO_UPSTREAM = 'http://127.0.0.1:9'
 
 const run = promisify(execFile)
 
@@ -35,7 +32,10 @@ interface Sample {
 export const coldFetch = async (): Promise<Result[]> => {
   await using swarm = await createSwarm()
   const seed = await swarm.startSeed({ upstream: NO_UPSTREAM })
-  await publish(swarm, seed)
+  const folder = join(swarm.folder, 'model')
+  await mkdir(folder)
+  await writeRandomFile(join(folder, FILE), SIZE)
+  await publish(seed, folder, REPO)
   const ticket = await seed.ticket()
   const samples = { stock: [] as Sample[], pull: [] as Sample[], curl: [] as Sample[] }
   for (let round = 0; round < ROUNDS; round += 1) {
@@ -61,19 +61,6 @@ const pull = async (office: SwarmNode): Promise<void> => {
 
 const curl = (office: SwarmNode): Promise<unknown> =>
   run('curl', ['--silent', '--fail', '--output', '/dev/null', `${office.gateway}/${REPO}/resolve/main/${FILE}`])
-
-/** Bytes that nobody could have from elsewhere, nor shorten. */
-const publish = async (swarm: Swarm, seed: SwarmNode): Promise<void> => {
-  const folder = join(swarm.folder, 'model')
-  await mkdir(folder)
-  const file = await open(join(folder, FILE), 'wx')
-  const stream = createCipheriv('aes-128-ctr', randomBytes(16), randomBytes(16))
-  const zeros = Buffer.alloc(8 * MIB)
-  for (let left = SIZE; left > 0; left -= zeros.length) await file.write(stream.update(zeros.subarray(0, left)))
-  await file.close()
-  const { code, stderr } = await seed.cli('publish', folder, REPO)
-  if (code !== 0) throw new Error(`the seed could not publish: ${stderr}`)
-}
 
 /** With an office of its own, which knows the repo and has nothing of it. */
 const fetchOnce = async (

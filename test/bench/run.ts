@@ -9,6 +9,7 @@ import { type Result, printResults } from './measure.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<Result[]>>> = {
   'gateway-warm': async () => (await import('./gateway-warm.ts')).gatewayWarm(),
+  'cold-fetch': async () => (await import('./cold-fetch.ts')).coldFetch(),
   ingest: async () => (await import('./ingest.ts')).ingest(),
   'many-files': async () => (await import('./many-files.ts')).manyFiles(),
   'cli-start': async () => (await import('./cli-start.ts')).cliStart(),

@@ -2,8 +2,8 @@ import type { ErrorCode } from '@hubmesh/content'
 import { isMeshError } from '@hubmesh/content/errors'
 import { CommanderError } from 'commander'
 
-export const FAILED = 1
-export const USAGE = 2
+const FAILED = 1
+const USAGE = 2
 
 /** What a person can correct in what was typed or configured. */
 const USAGE_CODES: ReadonlySet<ErrorCode> = new Set(['usage', 'bad-input', 'config'])

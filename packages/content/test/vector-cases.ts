@@ -24,7 +24,7 @@ import { sampleBytes } from './samples.ts'
 /** What the vectors in `vectors/` are made of. Inputs stand here, what comes out stands in the files. */
 
 /** A piece of a blob: literal text, zeros, a little-endian u64, or AES-256-CTR over zeros (key sha256(seed), counter block 0). */
-export type Piece =
+type Piece =
   | { readonly text: string }
   | { readonly zeros: number }
   | { readonly u64: number }
@@ -76,7 +76,7 @@ export const BLOBS: readonly BlobCase[] = [
   },
 ]
 
-export const bytesOf = (pieces: readonly Piece[]): Uint8Array =>
+const bytesOf = (pieces: readonly Piece[]): Uint8Array =>
   new Uint8Array(
     Buffer.concat(
       pieces.map((piece) => {

@@ -30,7 +30,7 @@ export interface StatusFacts {
 }
 
 /** The version that this node reports. */
-export const version: string = (
+const version: string = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version
 

@@ -13,7 +13,7 @@ import { expect } from 'vitest'
 import { type PrivateKey, RefusedError, type Signer, createSigner } from '../src/index.ts'
 
 /** The same key for the same number, every time. */
-export const keyNumber = (number: number): Promise<PrivateKey> =>
+const keyNumber = (number: number): Promise<PrivateKey> =>
   generateKeyPairFromSeed('Ed25519', new Uint8Array(32).fill(number))
 
 export const signerNumber = async (number: number): Promise<Signer> => createSigner(await keyNumber(number))

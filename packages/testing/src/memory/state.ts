@@ -1,7 +1,7 @@
 import { type Cid, EMPTY_SHA256, type Sha256, type VerifiedBytes, joinParts } from '@hubmesh/content'
 
 /** Which blob a chunk list describes. */
-export interface KnownList {
+interface KnownList {
   readonly sha256: Sha256
   readonly size: number
 }
