@@ -20,6 +20,7 @@ export default defineConfig({
           // Worker threads that the code under test starts inherit this, and so find the rooms' sources.
           execArgv: ['--conditions=source'],
           testTimeout: 30_000,
+          maxWorkers: 3, // many tests wait more than they compute
           expect: { poll: { timeout: 20_000 } },
         },
       },
