@@ -110,7 +110,8 @@ const asGatewayRequest = (request: FastifyRequest, signal: AbortSignal): Gateway
   query: new URLSearchParams(querySuffix(request.originalUrl)),
   headers: request.headers,
   body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
-  base: `http://${request.headers.host ?? ''}`,
+  // Behind a proxy that ends TLS, links must name what the client spoke to. Whoever lies here lies to itself.
+  base: `${request.headers['x-forwarded-proto'] === 'https' ? 'https' : 'http'}://${request.headers.host ?? ''}`,
   startedAt: performance.now(),
   signal,
 })

@@ -61,6 +61,7 @@ describe.concurrent('a cold file', () => {
     const { path, target } = coldFile({ before: (_, signal) => never(signal) })
     const head = await ask(running.url, target, { method: 'HEAD' })
     expect([head.status, head.headers['content-length']]).toEqual([200, String(CONTENT.size)])
+    expect(head.headers['x-mesh-source']).toBe('peer')
     expect(running.library.warmed).toContain(path)
   })
 
@@ -71,6 +72,7 @@ describe.concurrent('a cold file', () => {
       const reply = await ask(running.url, target)
       expect([reply.status, reply.headers['retry-after']]).toEqual([429, '7'])
       expect(reply.headers['x-error-code']).toBeUndefined()
+      expect(reply.headers['x-repo-commit']).toMatch(/^[0-9a-f]{40}$/)
     },
   )
 

@@ -123,7 +123,7 @@ export const createLibrary = (components: LibraryComponents, options: LibraryOpt
   offers.onChange((repos) => followers.consider(repos))
 
   return {
-    resolve: async (repo, revision, { signal }) => snapshotOf(await resolve.revision(repo, revision, { signal })),
+    resolve: async (repo, revision, options) => snapshotOf(await resolve.revision(repo, revision, options)),
     repo: async (repo) => {
       const offered = offeredRepo(await resolve.offers(repo, signal))
       if (offered === undefined) throw new MeshError('repo-not-found', `${repoKey(repo)} is not offered`)

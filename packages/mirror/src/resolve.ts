@@ -1,4 +1,12 @@
-import { MeshError, type RepoRef, type SiteRef, type Swarm, isMeshError, repoKey } from '@hubmesh/content'
+import {
+  MeshError,
+  type RepoRef,
+  type ResolveOptions,
+  type SiteRef,
+  type Swarm,
+  isMeshError,
+  repoKey,
+} from '@hubmesh/content'
 import type { Limits } from './limits.ts'
 import type { AcceptedManifest, Manifests, Target } from './manifests.ts'
 import { type Named, lookUp, refsAt } from './names.ts'
@@ -25,15 +33,9 @@ export interface Resolved {
 
 export interface Resolve {
   /** @throws MeshError `repo-not-found`, `revision-not-found`, `not-ready`, RefusedError */
-  revision(repo: RepoRef, revision: string, options: RevisionOptions): Promise<Resolved>
+  revision(repo: RepoRef, revision: string, options: ResolveOptions): Promise<Resolved>
   /** What is offered of a repo, waiting a little while that is not known. @throws MeshError `repo-not-found`, `not-ready` */
   offers(repo: RepoRef, signal: AbortSignal): Promise<readonly Offer[]>
-}
-
-interface RevisionOptions {
-  readonly signal: AbortSignal
-  /** What the catalog has, also where the site has not moved to it yet. @default false */
-  readonly newest?: boolean
 }
 
 interface Found extends Named {
@@ -109,7 +111,7 @@ export const createResolve = ({ offers, site, manifests, swarm }: Components, op
   /** A ref that is used here stands where the site has it, until it is moved; all others are where the catalog has them. */
   const lags = ({ isUsed }: Found, newest: boolean): boolean => isUsed && follow !== 'eager' && !newest
 
-  const choose = async (found: Found, { signal, newest = false }: RevisionOptions): Promise<Resolved> => {
+  const choose = async (found: Found, { signal, newest = false }: ResolveOptions): Promise<Resolved> => {
     const { offered, standing, first } = found
     const there = standing && { ...standing, repo: first.catalog.repo }
     if (offered === undefined || (there !== undefined && lags(found, newest))) {

@@ -74,6 +74,7 @@ export const createSnapshot = (components: SnapshotComponents, resolved: Resolve
         close: () => blob.close(),
       }
     },
+    source: async (file) => ((await components.blobs.has(file.sha256)) ? 'local' : 'peer'),
     warm: (file) => {
       wantedOf(file, components.signal).then(components.warm, components.onWarmFailure)
     },

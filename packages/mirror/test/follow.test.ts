@@ -83,6 +83,7 @@ describe('following', () => {
     at.link.tell(second.envelope)
     await until(async () => (await row(at)).offered === second.revision)
     expect(await revisionOf(at)).toBe(at.published.revision)
+    expect((await at.library.resolve(REPO, 'main', { ...signal, newest: true })).revision).toBe(second.revision)
     expect(at.link.fetches.length).toBe(before)
     const { snapshot } = await at.library.pull(REPO, 'main', signal)
     expect(snapshot.revision).toBe(second.revision)
@@ -240,6 +241,7 @@ describe('a pull', () => {
 describe('a HEAD', () => {
   it('fetches the beginning of a file, and holds nothing', async () => {
     const at = await seedAndOffice({ 'large.bin': sampleBytes(9 * MIB, 9) })
+    expect(await at.snapshot.source(await fileOf(at.snapshot, 'large.bin'))).toBe('peer')
     at.snapshot.warm(await fileOf(at.snapshot, 'large.bin'))
     at.snapshot.warm(await fileOf(at.snapshot, 'large.bin'))
     await until(() => at.link.fetches.length > 2 && at.link.waiting() === 0)

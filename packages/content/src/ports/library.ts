@@ -13,7 +13,7 @@ export interface Library {
    * Pins a request to one commit. `revision` is a ref name, a full or short commit sha, or `HEAD`.
    * @throws MeshError `repo-not-found`, `revision-not-found`, or `not-ready` when it cannot be known yet
    */
-  resolve(repo: RepoRef, revision: string, options: { signal: AbortSignal }): Promise<Snapshot>
+  resolve(repo: RepoRef, revision: string, options: ResolveOptions): Promise<Snapshot>
   /** What the catalogs say of a repo. @throws MeshError `repo-not-found`, `not-ready` */
   repo(repo: RepoRef): Promise<OfferedRepo>
   /** All repos of a type that trusted catalogs offer, in order of id. */
@@ -24,6 +24,12 @@ export interface Library {
   pull(repo: RepoRef, revision: string, options: PullOptions): Promise<PullResult>
   repos(): Promise<RepoStatus[]>
   transfers(): TransferStatus[]
+}
+
+export interface ResolveOptions {
+  readonly signal: AbortSignal
+  /** Where the catalogs have the ref, also while this site has not moved to it. @default false */
+  readonly newest?: boolean
 }
 
 export interface OfferedRepo extends CatalogRepo {
@@ -48,6 +54,8 @@ export interface Snapshot {
   entry(path: string, options: { signal: AbortSignal }): Promise<Entry | undefined>
   /** Readies a file's bytes for reading. Close it. */
   open(file: FileEntry, options: { signal: AbortSignal }): Promise<FileBody>
+  /** Where a file's bytes would come from if it were opened now: the worst that is to be expected. */
+  source(file: FileEntry): Promise<ByteSource>
   /** The head of a file is likely to be wanted soon (a HEAD was asked): fetch at most 4 MiB of it. Returns at once. */
   warm(file: FileEntry): void
 }

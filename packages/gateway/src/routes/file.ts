@@ -1,27 +1,26 @@
 import {
-  type ByteRange,
+  type ByteSource,
   type FileBody,
   type FileEntry,
   type Snapshot,
   isFile,
-  isGitOid,
+  isMeshError,
   isRepoPath,
-  wholeRange,
 } from '@hubmesh/content'
 import type { Answer, HeaderFields } from '../answer.ts'
 import { fileStream } from '../body/file-stream.ts'
-import { errorAnswer } from '../errors.ts'
-import { matchesNone, rangeHolds } from '../http/conditional.ts'
-import { contentDisposition } from '../http/headers.ts'
-import { type RangeAnswer, parseRange } from '../http/range.ts'
+import { errorAnswer, failureAnswer, isOurFault } from '../errors.ts'
+import { planOf } from '../http/send-plan.ts'
 import { within } from '../patience.ts'
-import { type GatewayRequest, type Handler, type Room, bytesPatience, isYes } from './request.ts'
+import { fileHeaders, pinnedLocation } from './file-headers.ts'
+import { type GatewayRequest, type Handler, type Room, bytesPatience } from './request.ts'
 import { type Pinned, entryNotFound, pinPath, pinQuery, renamed, snapshotHeaders } from './snapshot.ts'
 
 /** The file itself, straight from here: 200, 206, 304 or 416, never a redirect. */
 export const resolve: Handler<'resolve'> = async (room, route, request) => {
   const pinned = await pinPath(room, route, request, { minPath: 1, patienceMs: bytesPatience(request) })
-  return renamed(pinned.snapshot, route, request) ?? answerFile(room, request, pinned)
+  const moved = renamed(pinned.snapshot, route, request)
+  return moved ?? answerFile(room, request, pinned, pinnedLocation(request, pinned))
 }
 
 /** `/models/{owner}/{repo}/{path}`: for people and scripts. The default branch, or `?revision=`. */
@@ -41,31 +40,44 @@ export const raw: Handler<'raw'> = async (room, route, request) => {
   const pointer = Buffer.from(
     `version https://git-lfs.github.com/spec/v1\noid sha256:${found.lfs.oid}\nsize ${found.lfs.size}\n`,
   )
-  const plan = planOf(request, { size: pointer.length, etag: `"${found.oid}"` })
+  const plan = planOf(request.headers, { size: pointer.length, etag: `"${found.oid}"` })
   const headers = fileHeaders(request, pinned, found, plan)
-  if (plan.part === undefined || request.method === 'HEAD') return { status: plan.status, headers }
-  return { status: plan.status, headers, body: pointer.subarray(plan.part.start, plan.part.end) }
+  if (plan.part === undefined) return { status: plan.status, headers }
+  const part = pointer.subarray(plan.part.start, plan.part.end)
+  return { status: plan.status, headers: { ...headers, 'X-Mesh-Source': 'local' }, body: part }
 }
 
-const answerFile = async (room: Room, request: GatewayRequest, pinned: Pinned): Promise<Answer> => {
+/** @param more headers for what is sent of the file */
+const answerFile = async (
+  room: Room,
+  request: GatewayRequest,
+  pinned: Pinned,
+  more: HeaderFields = {},
+): Promise<Answer> => {
   const { snapshot } = pinned
   const file = await findFile(pinned, request)
   if ('status' in file) return file
-  const plan = planOf(request, { size: file.size, etag: `"${file.lfs?.oid ?? file.oid}"` })
+  const plan = planOf(request.headers, { size: file.size, etag: `"${file.lfs?.oid ?? file.oid}"` })
   const headers = fileHeaders(request, pinned, file, plan)
-  if (plan.part === undefined) return { status: plan.status, headers }
+  const { status, part } = plan
+  if (part === undefined) return { status, headers }
+  const sent = (source: ByteSource): Omit<Answer, 'body'> => ({
+    status,
+    headers: { ...headers, ...more, 'X-Mesh-Source': source },
+  })
+  if (part.end === part.start) return { ...sent('local'), body: '' }
   if (request.method === 'HEAD') {
     snapshot.warm(file)
-    return { status: plan.status, headers }
+    return sent(await snapshot.source(file))
   }
-  if (plan.part.end === plan.part.start) return { status: plan.status, headers, body: '' }
-  const { signal } = request
-  const body = await openBody(snapshot, file, request)
-  const stream = { range: plan.part, signal, patienceMs: bytesPatience(request), pool: room.pool, log: room.log }
-  return {
-    status: plan.status,
-    headers: { ...headers, 'X-Mesh-Source': body.source },
-    body: await fileStream(body, stream),
+  try {
+    const { signal } = request
+    const body = await openBody(snapshot, file, request)
+    const stream = { range: part, signal, patienceMs: bytesPatience(request), pool: room.pool, log: room.log }
+    return { ...sent(body.source), body: await fileStream(body, stream) }
+  } catch (error) {
+    if (!isMeshError(error) || isOurFault(error)) throw error
+    return failureAnswer(error, { bytes: true, token: false }, snapshotHeaders(snapshot))
   }
 }
 
@@ -92,55 +104,3 @@ const findFile = async ({ snapshot, path }: Pinned, request: GatewayRequest): Pr
   const entry = await within((signal) => snapshot.entry(path, { signal }), { signal, ms: bytesPatience(request) })
   return entry !== undefined && isFile(entry) ? entry : entryNotFound(snapshot, path, { bytes: true })
 }
-
-/** Which bytes to send under which status; without a part there is no body. */
-interface SendPlan {
-  readonly status: 200 | 206 | 304 | 416
-  readonly etag: string
-  readonly size: number
-  readonly part?: ByteRange
-  readonly contentRange?: string
-}
-
-const planOf = ({ headers }: GatewayRequest, { size, etag }: { size: number; etag: string }): SendPlan => {
-  if (matchesNone(headers['if-none-match'], etag)) return { status: 304, etag, size }
-  const range: RangeAnswer = rangeHolds(headers['if-range'] as string | undefined, etag)
-    ? parseRange(headers.range, size)
-    : undefined
-  if (range === undefined) return { status: 200, etag, size, part: wholeRange(size) }
-  // JS probes every file by bytes=0-0 and fails on a 416, which the Hub gives for an empty file.
-  if (size === 0) return { status: 200, etag, size, part: wholeRange(0), contentRange: 'bytes */0' }
-  if (range === 'unsatisfiable') return { status: 416, etag, size, contentRange: `bytes */${size}` }
-  return { status: 206, etag, size, part: range, contentRange: `bytes ${range.start}-${range.end - 1}/${size}` }
-}
-
-const TEXT_NAME = /\.(?:txt|md|json|jsonl|ya?ml|csv|tsv|py|cfg|ini|toml|xml|html?|js|ts|sh|gitattributes|gitignore)$/i
-
-const fileHeaders = (
-  { query }: GatewayRequest,
-  { snapshot, revision }: Pinned,
-  file: FileEntry,
-  plan: SendPlan,
-): HeaderFields => {
-  const { part, contentRange } = plan
-  return {
-    ...snapshotHeaders(snapshot),
-    ETag: plan.etag,
-    'Accept-Ranges': 'bytes',
-    'Cache-Control': cacheControl(snapshot, revision),
-    ...(plan.status === 304 ? {} : bodyHeaders(file.path, isYes(query.get('download')))),
-    ...(part === undefined ? {} : { 'Content-Length': String(part.end - part.start) }),
-    ...(contentRange === undefined ? {} : { 'Content-Range': contentRange }),
-  }
-}
-
-const bodyHeaders = (path: string, download: boolean): HeaderFields => ({
-  // Never as a type that a browser would run: the files are others'.
-  'Content-Type': TEXT_NAME.test(path) ? 'text/plain; charset=utf-8' : 'application/octet-stream',
-  'Content-Disposition': contentDisposition(path, download ? 'attachment' : 'inline'),
-  'X-Content-Type-Options': 'nosniff',
-})
-
-/** A commit's bytes never change; where a branch stands does. */
-const cacheControl = (snapshot: Snapshot, revision: string): string =>
-  isGitOid(revision) && revision === snapshot.revision ? 'public, max-age=31536000, immutable' : 'no-cache'

@@ -43,6 +43,9 @@ export const bytesPatience = (request: GatewayRequest): number =>
 /** `models/owner/name` with the type's plural, as it stands in API paths. */
 export const apiPath = (repo: RepoRef): string => `/api/${repo.type}s/${repo.id}`
 
+/** Where a repo stands outside the API: models have no prefix there. */
+export const webPath = (repo: RepoRef): string => `${repo.type === 'model' ? '' : `/${repo.type}s`}/${repo.id}`
+
 /** Hub clients write booleans as `true`, `True` or `1`. */
 export const isYes = (value: string | null): boolean => value !== null && /^(?:true|1)$/i.test(value)
 

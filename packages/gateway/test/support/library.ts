@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BlobHandle,
   type ByteRange,
+  type ByteSource,
   type Cid,
   type FileBody,
   type FileEntry,
@@ -125,7 +126,7 @@ export const createTestLibrary = (): TestLibrary => {
           await cold.get(file.path)?.opening
           return bodyOf(file, content)
         },
-        warmed,
+        { warmed, source: (path) => (cold.has(path) ? 'peer' : 'local') },
       )
     },
     repo: async (repo) => find(repo).offered,
@@ -148,7 +149,7 @@ const snapshotOf = (
   offered: OfferedRepo,
   { manifest, revision, entries, contents }: TestCommit,
   open: (file: FileEntry, content: Content) => Promise<FileBody>,
-  warmed: string[],
+  { warmed, source }: { warmed: string[]; source: (path: string) => ByteSource },
 ): Snapshot => ({
   repo: offered.repo,
   revision,
@@ -164,6 +165,7 @@ const snapshotOf = (
     if (content === undefined || !isFile(file)) throw new Error('not a file of this commit')
     return open(file, content)
   },
+  source: async (file) => source(file.path),
   warm: (file) => void warmed.push(file.path),
 })
 
