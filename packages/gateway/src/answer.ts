@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import { matchesNone } from './http/conditional.ts'
 
 export type HeaderFields = Readonly<Record<string, string>>
 
@@ -28,6 +30,20 @@ export const text = (value: string, headers: HeaderFields = {}, status = 200): A
   headers: { 'Content-Type': 'text/plain; charset=utf-8', ...headers },
   body: value,
 })
+
+/**
+ * Gives text a weak tag, and leaves the text out where the client has it already. Files have tags of their own; what must
+ * not be stored has none.
+ */
+export const withTag = (answer: Answer, ifNoneMatch: string | undefined): Answer => {
+  const { status, headers, body } = answer
+  const isTagged = 'ETag' in headers || headers['Cache-Control'] === 'no-store'
+  if (status !== 200 || typeof body !== 'string' || isTagged) return answer
+  const tag = `W/"${createHash('sha1').update(body).digest('hex')}"`
+  const { 'Content-Type': _, ...rest } = headers
+  if (matchesNone(ifNoneMatch, tag)) return { status: 304, headers: { ...rest, ETag: tag } }
+  return { status, headers: { ...headers, ETag: tag }, body }
+}
 
 /** Sends an answer over a response that nothing was written to. Never rejects. */
 export const respond = async (response: ServerResponse, answer: Answer): Promise<void> => {

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Library, Log, Meter, NodeStatus } from '@hubmesh/content'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Access, type Visitor, createAccess } from './access.ts'
-import { type Answer, type HeaderFields, respond } from './answer.ts'
+import { type Answer, type HeaderFields, respond, withTag } from './answer.ts'
 import { createBufferPool } from './body/buffer-pool.ts'
 import { failureAnswer, isOurFault } from './errors.ts'
 import { headerText } from './http/headers.ts'
@@ -94,7 +94,8 @@ const answerSafely = async (room: Room, request: FastifyRequest, signal: AbortSi
   const route = request.meshRoute
   const gatewayRequest = asGatewayRequest(request, signal)
   try {
-    return await answerRoute(room, route, gatewayRequest)
+    const answer = await answerRoute(room, route, gatewayRequest)
+    return request.method === 'POST' ? answer : withTag(answer, request.headers['if-none-match'])
   } catch (error) {
     if (!signal.aborted && isOurFault(error)) room.log.error({ err: error, kind: route.kind }, 'a request failed')
     return failureAnswer(error, {

@@ -256,6 +256,11 @@ describe('listing', () => {
     ['?filter=license:mit', ['ada/model']],
     ['?filter=license:mit&filter=nope', []],
     ['?filter=text-generation&full=true', ['ada/model']],
+    ['?pipeline_tag=text-generation', ['ada/model']],
+    ['?sort=likes', ['ada/model', 'gpt2']],
+    ['?sort=likes&direction=1', ['gpt2', 'ada/model']],
+    ['?sort=last_modified&direction=-1&limit=1&cursor=1', ['gpt2']],
+    ['?sort=nonsense', ['ada/model', 'gpt2']],
     ['?limit=1', ['ada/model']],
     ['?limit=1&cursor=1', ['gpt2']],
   ])('/api/models%s', async (query, expected) => expect(await ids(query)).toEqual(expected))
@@ -301,6 +306,11 @@ describe('small endpoints', () => {
     expect(write.headers['x-error-message']).toContain('read-only')
     const git = await api('/ada/model/info/refs?service=git-upload-pack')
     expect(git.body.toString()).toContain('hf download')
+  })
+
+  it('knows nobody without a token, and everybody with one', async () => {
+    const reply = await api('/api/whoami-v2', { headers: { authorization: 'Bearer hf_x' } })
+    expect(reply.json()).toMatchObject({ name: 'hubmesh', orgs: [], auth: { accessToken: { role: 'read' } } })
   })
 
   it('is not ready while the node is not, and says why', async () => {

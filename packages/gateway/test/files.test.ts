@@ -174,8 +174,8 @@ describe('errors', () => {
     ['/ada/model/resolve/main/sub', 404, 'EntryNotFound'],
     ['/ada/model/resolve/nope/config.json', 404, 'RevisionNotFound'],
     ['/ada/nope/resolve/main/config.json', 401, 'RepoNotFound'],
-    ['/kernels/ada/x/resolve/main/y', 401, 'RepoNotFound'],
-    ['/ada/bad--name/resolve/main/y', 401, 'RepoNotFound'],
+    ['/kernels/ada/x/resolve/main/y', 404, 'RepoNotFound'],
+    ['/ada/bad--name/resolve/main/y', 404, 'RepoNotFound'],
     ['/ada/model/raw/main/nothing.txt', 404, 'EntryNotFound'],
     ['/models/ada/model/nothing.txt', 404, 'EntryNotFound'],
   ])('%s is %i %s', async (target, status, code) => {

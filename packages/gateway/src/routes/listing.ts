@@ -11,27 +11,28 @@ const MAX_REPOS = 1000
 const TOGETHER = 16
 const DETAILS_MS = 3_000
 
-/** `/api/{models,datasets,spaces}`: what the mesh offers, in order of id. */
+/** `/api/{models,datasets,spaces}`: what the mesh offers, in order of id, or of what `sort` names. */
 export const list: Handler<'list'> = async (room, { type }, request): Promise<Answer> => {
   const { query, signal } = request
   const offered = await patiently(() => room.library.list(type), { signal, patienceMs: API_PATIENCE_MS })
   const named = offered.filter((repo) => repo.removed !== true && matchesName(repo.repo.id, query))
-  const tags = listParam(query, 'filter')
   const limit = parseLimit(query.get('limit'), PAGE_REPOS, MAX_REPOS)
   const start = parseCursor(query.get('cursor'))
   const deadline = performance.now() + DETAILS_MS
   const describeAll = (repos: readonly OfferedRepo[]) => describe(room, repos, { signal, deadline })
 
-  // Tags stand in the manifests: then all repos must be described to know which are listed.
-  const page =
-    tags.length === 0
-      ? pageOf(named, start, limit)
-      : pageOf(
-          (await describeAll(named)).filter((info) => hasTags(info, tags)),
-          start,
-          limit,
-        )
-  const infos = tags.length === 0 ? await describeAll(page.items as OfferedRepo[]) : page.items
+  // Tags and what is sorted by stand in the manifests: then all repos must be described to know which are on the page.
+  const wanted = wantedTags(query)
+  const order = orderOf(query)
+  const isPlain = wanted.length === 0 && order === undefined
+  const page = isPlain
+    ? pageOf(named, start, limit)
+    : pageOf(
+        (await describeAll(named)).filter((info) => hasTags(info, wanted)).toSorted(order ?? (() => 0)),
+        start,
+        limit,
+      )
+  const infos = isPlain ? await describeAll(page.items as OfferedRepo[]) : page.items
   return json(
     infos.map((info) => shape(info as RepoInfo, query)),
     linkHeaders(page.next, `/api/${type}s`, request),
@@ -46,9 +47,42 @@ const matchesName = (id: string, query: URLSearchParams): boolean => {
   return id.toLowerCase().includes(search) && (author === null || id.startsWith(`${author}/`))
 }
 
+const wantedTags = (query: URLSearchParams): string[] => [
+  ...listParam(query, 'filter'),
+  ...listParam(query, 'pipeline_tag'),
+]
+
 const hasTags = (info: RepoInfo, wanted: readonly string[]): boolean => {
   const tags = new Set(Array.isArray(info['tags']) ? (info['tags'] as unknown[]) : [])
   return wanted.every((tag) => tags.has(tag) || info['pipeline_tag'] === tag || info['library_name'] === tag)
+}
+
+/** What `sort` may name, as Python and JS write it. */
+const SORT_FIELDS: Readonly<Record<string, string>> = {
+  lastModified: 'lastModified',
+  last_modified: 'lastModified',
+  createdAt: 'createdAt',
+  created_at: 'createdAt',
+  downloads: 'downloads',
+  likes: 'likes',
+  trendingScore: 'trendingScore',
+  trending_score: 'trendingScore',
+}
+
+/** Largest and newest first, as the Hub has it, unless `direction=1`. Undefined for no order that is known here. */
+const orderOf = (query: URLSearchParams): ((a: RepoInfo, b: RepoInfo) => number) | undefined => {
+  const name = query.get('sort') ?? ''
+  const field = Object.hasOwn(SORT_FIELDS, name) ? SORT_FIELDS[name] : undefined
+  if (field === undefined) return undefined
+  const sign = query.get('direction') === '1' ? 1 : -1
+  return (a, b) => sign * compareValues(a[field], b[field])
+}
+
+/** Numbers by value, dates as they are written; what has no value is least. */
+const compareValues = (a: unknown, b: unknown): number => {
+  if (typeof a === 'number' && typeof b === 'number') return a - b
+  const [left, right] = [a, b].map((value) => (typeof value === 'string' ? value : ''))
+  return left === right ? 0 : (left ?? '') < (right ?? '') ? -1 : 1
 }
 
 const shape = (info: RepoInfo, query: URLSearchParams): RepoInfo => {

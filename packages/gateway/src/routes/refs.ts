@@ -5,7 +5,7 @@ import type { RepoRoute } from '../http/route.ts'
 import { nextLink, pageOf, parseLimit } from '../http/paging.ts'
 import { API_PATIENCE_MS, patiently } from '../patience.ts'
 import { type GatewayRequest, type Handler, type Room, apiPath, isYes } from './request.ts'
-import { staleWarning } from './snapshot.ts'
+import { renamedRepo, staleWarning } from './snapshot.ts'
 
 const PAGE_COMMITS = 50
 const MAX_COMMITS = 1000
@@ -13,6 +13,8 @@ const MAX_COMMITS = 1000
 /** `/api/{type}/{id}/refs`: three lists that must be there, and `pullRequests` when asked for. */
 export const refs: Handler<'refs'> = async (room, route, request): Promise<Answer> => {
   const offered = await offeredRepo(room, route, request)
+  const moved = renamedRepo(offered.repo, route, request)
+  if (moved !== undefined) return moved
   const all = Object.entries(offered.refs).map(([name, at]) => hubRef(name, at.revision))
   const below = (prefix: string): HubRef[] => all.filter(({ ref }) => ref.startsWith(prefix))
   return json(
@@ -28,14 +30,17 @@ export const refs: Handler<'refs'> = async (room, route, request): Promise<Answe
 
 /** `/api/{type}/{id}/auth-check`: whoever can reach this gateway may read what it offers. */
 export const authCheck: Handler<'auth-check'> = async (room, route, request): Promise<Answer> => {
-  await offeredRepo(room, route, request)
-  return json({})
+  const offered = await offeredRepo(room, route, request)
+  return renamedRepo(offered.repo, route, request) ?? json({})
 }
 
 /** `/api/{type}/{id}/commits/{rev}`: those that are known here, newest first. */
 export const commits: Handler<'commits'> = async (room, route, request): Promise<Answer> => {
   const revision = wholeRevision(route.rest)
   const { query, signal } = request
+  const offered = await offeredRepo(room, route, request)
+  const moved = renamedRepo(offered.repo, route, request)
+  if (moved !== undefined) return moved
   const all = await patiently((signal) => room.library.commits(route.repo, revision, { signal }), {
     signal,
     patienceMs: API_PATIENCE_MS,

@@ -1,9 +1,9 @@
-import { MeshError, type Snapshot, isMeshError } from '@hubmesh/content'
+import { MeshError, type RepoRef, type Snapshot, isMeshError } from '@hubmesh/content'
 import type { Answer, HeaderFields } from '../answer.ts'
 import { failureAnswer } from '../errors.ts'
 import { encodePath, headerText } from '../http/headers.ts'
 import { type RevisionSplit, revisionSplits, wholeRevision } from '../http/revision.ts'
-import { type RepoRoute, pathSegments } from '../http/route.ts'
+import { type RepoRoute, pathSegments, querySuffix } from '../http/route.ts'
 import { API_PATIENCE_MS, patiently } from '../patience.ts'
 import { type GatewayRequest, type Room, bytesPatience } from './request.ts'
 
@@ -91,15 +91,21 @@ export const entryNotFound = (snapshot: Snapshot, path: string, request: { bytes
     snapshotHeaders(snapshot),
   )
 
+/** `renamedRepo` for a repo at a commit. */
+export const renamed = (snapshot: Snapshot, route: RepoRoute<string>, request: GatewayRequest): Answer | undefined => {
+  const moved = renamedRepo(snapshot.repo, route, request)
+  return moved && { ...moved, headers: { ...moved.headers, ...snapshotHeaders(snapshot) } }
+}
+
 /**
  * A redirect where the library knows the repo under another id: relative, as the Hub's for renamed repos, since clients
  * follow only those everywhere.
  */
-export const renamed = (snapshot: Snapshot, route: RepoRoute<string>, request: GatewayRequest): Answer | undefined => {
-  if (snapshot.repo.id === route.repo.id) return undefined
+export const renamedRepo = (repo: RepoRef, route: RepoRoute<string>, request: GatewayRequest): Answer | undefined => {
+  if (repo.id === route.repo.id) return undefined
   const [from, to] = route.idAt
   const segments = pathSegments(request.target)
-  const query = request.query.size === 0 ? '' : `?${request.query.toString()}`
-  const path = ['', ...segments.slice(0, from), encodePath(snapshot.repo.id), ...segments.slice(to)].join('/')
-  return { status: 307, headers: { Location: path + query, ...snapshotHeaders(snapshot) } }
+  const query = querySuffix(request.target)
+  const path = ['', ...segments.slice(0, from), encodePath(repo.id), ...segments.slice(to)].join('/')
+  return { status: 307, headers: { Location: query === '' ? path : `${path}?${query}` } }
 }
