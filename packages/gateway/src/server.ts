@@ -38,6 +38,10 @@ export const createServer = (log: Log): FastifyInstance => {
     clientErrorHandler: (error, socket) => refuseGarbage(error.code, socket),
   })
   app.server.maxConnections = MAX_CONNECTIONS
+  // Node would just hang up.
+  app.server.on('connect', (_request, socket: Socket) =>
+    refuseRaw(socket, [400, 'Bad Request'], 'this is no proxy: set HF_ENDPOINT to its address instead'),
+  )
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
   const refuse = async (status: number, message: string, raw: Parameters<typeof respond>[0]): Promise<void> => {
@@ -118,17 +122,27 @@ const reachableName = (host: string): string => {
   return isIP(name) === 6 ? `[${name}]` : name
 }
 
-const GARBAGE: Readonly<Record<string, readonly [number, string]>> = {
+type Status = readonly [number, string]
+
+const GARBAGE: Readonly<Record<string, Status>> = {
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
   HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
 }
+/** What a person may have typed, as it stands: curl sends it so. */
+const HINTS: Readonly<Record<string, string>> = {
+  HPE_INVALID_URL: 'the address holds letters that have to be percent-encoded',
+}
 
-/** What is not HTTP gets an answer and a FIN. */
+/** What is not HTTP gets an answer and a FIN, once: what comes behind it is read away, since closing over it would be a reset. */
 const refuseGarbage = (code: string, socket: Socket): void => {
-  if (code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const [status, reason] = GARBAGE[code] ?? [400, 'Bad Request']
-  endSocket(socket, `HTTP/1.1 ${status} ${reason}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  if (socket.writableEnded) return
+  if (code === 'ECONNRESET' || !socket.writable) socket.destroy()
+  else refuseRaw(socket, GARBAGE[code] ?? [400, 'Bad Request'], HINTS[code])
+}
+
+const refuseRaw = (socket: Socket, [status, reason]: Status, hint?: string): void => {
+  const body = hint === undefined ? '' : JSON.stringify({ error: hint })
+  const fields = ['Connection: close', `Content-Length: ${Buffer.byteLength(body)}`]
+  if (hint !== undefined) fields.push('Content-Type: application/json; charset=utf-8', `X-Error-Message: ${hint}`)
+  endSocket(socket, [`HTTP/1.1 ${status} ${reason}`, ...fields, '', body].join('\r\n'))
 }
