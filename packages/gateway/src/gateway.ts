@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net'
-import type { Library, Log, Meter, NodeStatus } from '@hubmesh/content'
+import { type Library, type Log, type Meter, type NodeStatus, type RepoRef, repoKey } from '@hubmesh/content'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Access, type Visitor, createAccess } from './access.ts'
 import { type Answer, type HeaderFields, respond, withTag } from './answer.ts'
 import { createBufferPool } from './body/buffer-pool.ts'
 import { failureAnswer, isOurFault } from './errors.ts'
 import { headerText } from './http/headers.ts'
-import { type Route, isOwnRoute, parseRoute, querySuffix } from './http/route.ts'
+import { parseRoute } from './http/parse-route.ts'
+import type { Route, ShortNames } from './http/route.ts'
+import { isOwnTarget, querySuffix } from './http/target.ts'
 import { answerRoute, isBytesRoute, refuseMethod } from './routes/index.ts'
 import type { GatewayRequest, Room } from './routes/request.ts'
 import { type RequestsUnderWay, createServer, listen, stopServer } from './server.ts'
@@ -28,6 +30,8 @@ export interface GatewayOptions {
   readonly hosts?: readonly string[] | undefined
   /** Origins whose pages may read, as `https://name:port`. @default [] */
   readonly origins?: readonly string[] | undefined
+  /** Short names of repos: `/models/NAME/…`, `/datasets/NAME/…`. @default none */
+  readonly aliases?: Readonly<Record<string, RepoRef>> | undefined
 }
 
 export interface Gateway {
@@ -42,13 +46,14 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
   const { library, status, log } = components
   const room: Room = { library, status, log, pool: createBufferPool() }
   const access = createAccess({ host: options.host, hosts: options.hosts ?? [], origins: options.origins ?? [] })
+  const names = shortNames(options.aliases ?? {})
   const underWay = new Map<Promise<void>, AbortController>()
   const app = createServer(log)
 
   app.addHook('onRequest', async (request, reply) => {
-    request.meshRoute = parseRoute(request.originalUrl)
+    request.meshRoute = parseRoute(request.originalUrl, names)
     const visitor = visitorOf(request)
-    const answer = access.judge(visitor) ?? refuseMethod(request.method, request.meshRoute)
+    const answer = access.judge(visitor) ?? refuseMethod(visitor, request.meshRoute)
     if (answer !== undefined) await send(reply, withCommon(answer, visitor, access))
   })
   // Pipelined requests of one connection are answered one after another: each would hold buffers until its turn.
@@ -89,6 +94,9 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
   }
 }
 
+const shortNames = (aliases: Readonly<Record<string, RepoRef>>): ShortNames =>
+  new Map(Object.entries(aliases).map(([id, repo]) => [repoKey({ type: repo.type, id }), repo]))
+
 /** Every failure becomes an answer here. */
 const answerSafely = async (room: Room, request: FastifyRequest, signal: AbortSignal): Promise<Answer> => {
   const route = request.meshRoute
@@ -117,11 +125,11 @@ const asGatewayRequest = (request: FastifyRequest, signal: AbortSignal): Gateway
   signal,
 })
 
-const visitorOf = ({ method, headers, raw, meshRoute }: FastifyRequest): Visitor => ({
+const visitorOf = ({ method, headers, raw, originalUrl }: FastifyRequest): Visitor => ({
   method,
   headers,
   localAddress: raw.socket.localAddress,
-  own: isOwnRoute(meshRoute),
+  own: isOwnTarget(originalUrl),
 })
 
 /** Headers that every answer has: CORS where it is allowed, and the client's own name for its request. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type Route, parseRoute } from '../src/http/route.ts'
+import { parseRoute } from '../src/http/parse-route.ts'
+import type { Route } from '../src/http/route.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
 import { type Reply, ask } from './support/http.ts'
 
@@ -24,6 +25,11 @@ const TARGETS: Readonly<Record<Route['kind'], readonly string[]>> = {
   healthz: ['/-/healthz'],
   readyz: ['/-/readyz'],
   status: ['/-/api/status'],
+  'check-update': [
+    '/-/api/repos/models/ada/model/check-update',
+    '/models/ada/model/check-update?revision=v1',
+    '/models/ada/no/check-update',
+  ],
   git: ['/ada/model/info/refs?service=git-upload-pack'],
   'no-repo': ['/kernels/a/b/resolve/main/x'],
   unknown: ['/', '/-/no', '/api/no'],
@@ -111,6 +117,8 @@ it.each([
   '/api/models/ada/old/refs?include_prs=1',
   '/api/models/ada/old/commits/main?limit=1',
   '/api/models/ada/old/auth-check',
+  '/models/ada/old/check-update?revision=main',
+  '/-/api/repos/models/ada/old/check-update',
 ])('an old name leads to the new one: %s', async (target) => {
   const reply = await get(target)
   expect([reply.status, reply.headers.location]).toEqual([307, target.replace('ada/old', 'ada/model')])

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { decodeOnce } from '../src/http/decode.ts'
 import { revisionSplits } from '../src/http/revision.ts'
-import { parseRoute, querySuffix } from '../src/http/route.ts'
+import { parseRoute } from '../src/http/parse-route.ts'
+import { querySuffix } from '../src/http/target.ts'
 
 /** Target -> kind, repo and raw rest. */
 const REPO_ROUTES: readonly [string, string, string, readonly string[]][] = [
@@ -18,6 +19,12 @@ const REPO_ROUTES: readonly [string, string, string, readonly string[]][] = [
   ['/datasets/o/n/x.csv', 'plain', 'dataset:o/n', ['x.csv']],
   ['/o/n/SHA256SUMS?revision=v1', 'sums', 'model:o/n', []],
   ['/spaces/o/n/SHA256SUMS', 'sums', 'space:o/n', []],
+  ['/models/gpt2/config.json', 'plain', 'model:gpt2', ['config.json']],
+  ['/gpt2/SHA256SUMS', 'sums', 'model:gpt2', []],
+  ['/models/o/n/check-update', 'check-update', 'model:o/n', []],
+  ['/datasets/squad/check-update', 'check-update', 'dataset:squad', []],
+  ['/-/api/repos/models/o/n/check-update', 'check-update', 'model:o/n', []],
+  ['/-/api/repos/spaces/n/check-update?revision=v1', 'check-update', 'space:n', []],
   ['/api/models/gpt2', 'info', 'model:gpt2', []],
   ['/api/models/o/n/', 'info', 'model:o/n', []],
   ['/api/models/o%2Fn', 'info', 'model:o/n', []],
@@ -44,7 +51,7 @@ const OTHER_ROUTES: readonly [string, object][] = [
   ['/-/healthz', { kind: 'healthz' }],
   ['/-/readyz?x', { kind: 'readyz' }],
   ['/-/api/status', { kind: 'status' }],
-  ['/-/api/nothing', { kind: 'unknown', own: true }],
+  ['/-/api/nothing', { kind: 'unknown' }],
   ['/o/n.git/info/refs?service=git-upload-pack', { kind: 'git' }],
   ['/datasets/o/n/info/refs?service=git-upload-pack', { kind: 'git' }],
   ['/n/git-upload-pack', { kind: 'git' }],
@@ -54,17 +61,17 @@ const OTHER_ROUTES: readonly [string, object][] = [
   ['/api/models/o--p/n', { kind: 'no-repo' }],
   ['/api/models/..%2F..%2Fetc/passwd', { kind: 'no-repo' }],
   ['/o/%00/resolve/main/x', { kind: 'no-repo' }],
-  ['/', { kind: 'unknown', own: false }],
-  ['//', { kind: 'unknown', own: false }],
-  ['/api', { kind: 'unknown', own: false }],
-  ['/api/', { kind: 'unknown', own: false }],
-  ['/api/constructor', { kind: 'unknown', own: false }],
-  ['/api/models/o/n/toString/x', { kind: 'unknown', own: false }],
-  ['/api/resolve-cache/models/o/n/x', { kind: 'unknown', own: false }],
-  ['/o/n', { kind: 'unknown', own: false }],
-  ['/o/n/resolve/main', { kind: 'unknown', own: false }],
-  ['*', { kind: 'unknown', own: false }],
-  ['', { kind: 'unknown', own: false }],
+  ['/', { kind: 'unknown' }],
+  ['//', { kind: 'unknown' }],
+  ['/api', { kind: 'unknown' }],
+  ['/api/', { kind: 'unknown' }],
+  ['/api/constructor', { kind: 'unknown' }],
+  ['/api/models/o/n/toString/x', { kind: 'unknown' }],
+  ['/api/resolve-cache/models/o/n/x', { kind: 'unknown' }],
+  ['/o/n', { kind: 'unknown' }],
+  ['/o/n/resolve/main', { kind: 'unknown' }],
+  ['*', { kind: 'unknown' }],
+  ['', { kind: 'unknown' }],
 ]
 
 describe('parseRoute', () => {
@@ -75,6 +82,24 @@ describe('parseRoute', () => {
   })
 
   it.each(OTHER_ROUTES)('%s is %o', (target, route) => expect(parseRoute(target)).toEqual(route))
+})
+
+describe('short names', () => {
+  const names = new Map([['model:short', { type: 'model', id: 'o/n' }]] as const)
+  it.each([
+    ['/models/short/a/b.bin', 'plain', ['a', 'b.bin']],
+    ['/models/short/SHA256SUMS', 'sums', []],
+    ['/models/short/dir/SHA256SUMS', 'plain', ['dir', 'SHA256SUMS']],
+    ['/models/short/check-update', 'check-update', []],
+    ['/-/api/repos/models/short/check-update', 'check-update', []],
+    ['/short/resolve/main/x', 'resolve', ['main', 'x']],
+    ['/api/models/short/tree/main', 'tree', ['main']],
+  ])('%s', (target, kind, rest) =>
+    expect(parseRoute(target, names)).toMatchObject({ kind, rest, repo: { type: 'model', id: 'o/n' } }),
+  )
+
+  it('is of its own type', () =>
+    expect(parseRoute('/datasets/short/a/b.bin', names)).toMatchObject({ repo: { type: 'dataset', id: 'short/a' } }))
 })
 
 describe('decodeOnce', () => {

@@ -1,4 +1,4 @@
-import { isMeshError, parseRepoSpec } from '@hubmesh/content'
+import { type RepoRef, MeshError, isMeshError, isRepoId, parseRepoSpec } from '@hubmesh/content'
 import { z } from 'zod'
 import { parseDuration, parseHostPort, parseSize } from './units.ts'
 
@@ -27,6 +27,18 @@ const hostname = z
   .string()
   .max(253)
   .regex(/^[\w.:[\]-]+$/, 'not a host name')
+
+/** The repo that a short name stands for. @throws MeshError `bad-input` */
+export const parseAliased = (text: string): RepoRef => {
+  const { type, id, ref } = parseRepoSpec(text)
+  if (ref !== undefined)
+    throw new MeshError('bad-input', 'a short name is of a repo, not of a ref', {
+      hint: 'leave out what follows the @',
+    })
+  return { type, id }
+}
+
+const shortName = z.string().refine((name) => isRepoId(name) && !name.includes('/'), 'not a name without a namespace')
 
 export const SITE_PATTERN = /^[\w.-]{1,64}$/
 
@@ -63,6 +75,10 @@ export const configSchema = z
         origins: z.array(httpUrl).max(100).default([]).describe('Web origins whose pages may read from it (CORS).'),
       })
       .prefault({}),
+    aliases: z
+      .record(shortName, parsedBy(parseAliased, '[model:|dataset:|space:]ID'))
+      .default({})
+      .describe('Short names at the gateway: /models/NAME/PATH, or /datasets/NAME/PATH where a dataset is meant.'),
     mesh: z
       .strictObject({
         listen: z.array(multiaddr).min(1).max(16).default(['/ip4/0.0.0.0/tcp/8643']),

@@ -85,7 +85,7 @@ const fileError = (path: string, document: Document, lines: LineCounter, issue: 
 const explain = (issue: Issue): { field: PropertyKey[]; message: string; hint: string } => {
   const path = issue?.path ?? []
   if (issue?.code !== 'unrecognized_keys')
-    return { field: [...path], message: oneLine(issue?.message ?? 'not valid'), hint: 'correct this line' }
+    return { field: [...path], message: oneLine(messageOf(issue) ?? 'not valid'), hint: 'correct this line' }
   const key = issue.keys[0] ?? ''
   const known = knownKeys(path)
   const meant = didYouMean(key, known)
@@ -95,6 +95,10 @@ const explain = (issue: Issue): { field: PropertyKey[]; message: string; hint: s
     hint: meant === undefined ? `settings here are: ${known.join(', ')}` : `did you mean ${meant}?`,
   }
 }
+
+/** A bad key of a record keeps what is wrong with it to itself. */
+const messageOf = (issue: Issue): string | undefined =>
+  issue?.code === 'invalid_key' ? issue.issues[0]?.message : issue?.message
 
 /** The keys that the schema has at a path, found by asking it about one that cannot be there. */
 const knownKeys = (path: readonly PropertyKey[]): string[] => {

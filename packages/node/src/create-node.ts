@@ -16,6 +16,7 @@ import { createLibrary } from '@hubmesh/mirror'
 import { createOrigin } from '@hubmesh/origin'
 import { openStore } from '@hubmesh/store'
 import { type TrustPolicy, createPolicy, createSigner, encodeTicket, loadIdentity, peerIdOf } from '@hubmesh/trust'
+import { parseAliased } from './config-schema.ts'
 import type { NodeConfig } from './config.ts'
 import { createControl } from './control.ts'
 import { controlSocketPath, prepareHome } from './home.ts'
@@ -100,7 +101,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   const { host, port } = parseHostPort(config.gateway.listen)
   const gateway = createGateway(
     { library, status, log: log.room('gateway'), meter },
-    { host, port, hosts: config.gateway.hosts, origins: config.gateway.origins },
+    { host, port, hosts: config.gateway.hosts, origins: config.gateway.origins, aliases: aliasesOf(config) },
   )
 
   // The gateway first: a port in use is the likeliest fault, and known at once.
@@ -146,6 +147,9 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   let stopped: Promise<void> | undefined
   return { control, run, stop: () => (stopped ??= running.disposeAsync()) }
 }
+
+const aliasesOf = ({ aliases }: NodeConfig): Readonly<Record<string, RepoRef>> =>
+  Object.fromEntries(Object.entries(aliases).map(([name, spec]) => [name, parseAliased(spec)]))
 
 /** A repo that a mirror rule names and that has not been offered yet: readers wait for it. */
 const isPending = (origin: Publisher | undefined, repo: RepoRef): boolean =>

@@ -43,6 +43,11 @@ describe('a configuration', () => {
     expect(config.mesh).toMatchObject({ listen: ['/ip4/127.0.0.1/tcp/0'], mdns: false })
   })
 
+  it('names repos in short', async () => {
+    await write('aliases:\n  voice: acme/GPT-SoVITS\n  table: dataset:acme/table\n')
+    expect((await loadConfig(home.path)).aliases).toEqual({ voice: 'acme/GPT-SoVITS', table: 'dataset:acme/table' })
+  })
+
   it('has the JSON Schema that ships with it', async () => {
     const file = await readFile(new URL('../hubmesh.schema.json', import.meta.url), 'utf8')
     expect(JSON.parse(file)).toEqual(structuredClone(configJsonSchema()))
@@ -64,6 +69,8 @@ describe('a configuration that cannot be used names path, line and field', () =>
     ['a bad entry of a list', 'mirror:\n  - a/b\n  - "x y"\n', ":3: mirror.1: 'x y' is not a repo id", 'correct'],
     ['a bad address', 'mesh:\n  listen:\n    - here\n', ':3: mesh.listen.0: not a multiaddr', 'correct'],
     ['a bad size', 'store:\n  quota: lots\n', ":2: store.quota: 'lots' is not a size", 'correct'],
+    ['a short name that is none', 'aliases:\n  a/b: c/d\n', ':2: aliases.a/b: not a name', 'correct'],
+    ['an alias of a ref', 'aliases:\n  a: c/d@main\n', ':2: aliases.a: a short name is of a repo', 'correct'],
     ['what is not YAML', 'site: a\nmesh: [\n', ':', 'YAML'],
     ['a document that is a list', '- 1\n', ':1: the file: expected object', 'correct'],
     ['two values for one key', 'site: a\nsite: b\n', ':2: Map keys must be unique', 'YAML'],

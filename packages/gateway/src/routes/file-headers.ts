@@ -2,7 +2,7 @@ import { type FileEntry, type Snapshot, isGitOid } from '@hubmesh/content'
 import type { HeaderFields } from '../answer.ts'
 import { contentDisposition, encodePath } from '../http/headers.ts'
 import type { SendPlan } from '../http/send-plan.ts'
-import { querySuffix } from '../http/route.ts'
+import { querySuffix } from '../http/target.ts'
 import { type GatewayRequest, isYes, webPath } from './request.ts'
 import { type Pinned, snapshotHeaders } from './snapshot.ts'
 

@@ -1,8 +1,9 @@
 import { MeshError } from '@hubmesh/content'
 import type { Answer } from '../answer.ts'
 import { errorAnswer, failureAnswer } from '../errors.ts'
-import { type Route, isOwnRoute } from '../http/route.ts'
+import type { Route } from '../http/route.ts'
 import { plain, raw, resolve } from './file.ts'
+import { checkUpdate } from './check-update.ts'
 import { info } from './info.ts'
 import { list } from './listing.ts'
 import { pathsInfo } from './paths-info.ts'
@@ -29,6 +30,7 @@ const HANDLERS: { readonly [Kind in Route['kind']]: Handler<Kind> } = {
   telemetry: small.telemetry,
   git: small.git,
   sums: small.sums,
+  'check-update': checkUpdate,
   healthz: small.healthz,
   readyz: small.readyz,
   status: small.status,
@@ -46,11 +48,11 @@ export const answerRoute = async (room: Room, route: Route, request: GatewayRequ
  * The answer to a method that the route does not take, given before any body is read.
  * `POST` is for paths-info alone; git's own posts get its explanation.
  */
-export const refuseMethod = (method: string, route: Route): Answer | undefined => {
+export const refuseMethod = ({ method, own }: { method: string; own: boolean }, route: Route): Answer | undefined => {
   if (method === 'GET' || method === 'HEAD') return route.kind === 'paths-info' ? notAllowed('POST') : undefined
   if (route.kind === 'git' || (method === 'POST' && route.kind === 'paths-info')) return undefined
   const isWrite = ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method)
-  if (!isWrite || isOwnRoute(route)) return notAllowed('GET, HEAD')
+  if (!isWrite || own) return notAllowed('GET, HEAD')
   return errorAnswer(403, 'this is a read-only mirror: upload to the Hub itself, or use hubmesh publish on its node')
 }
 

@@ -31,6 +31,8 @@ export interface RepoPlan {
   readonly commits: readonly CommitPlan[]
   /** Ref (as a catalog names it) -> index of the commit. @default main at the last */
   readonly refs?: Readonly<Record<string, number>>
+  /** Refs that this site has not moved yet. */
+  readonly behind?: Readonly<Record<string, number>>
   readonly aliases?: readonly string[]
   readonly stale?: boolean
 }
@@ -51,6 +53,7 @@ export interface TestLibrary extends Library {
 const PUBLISHER = '12D3KooWTestPublisher'
 
 interface TestRepo {
+  readonly behind: Readonly<Record<string, TestCommit>>
   readonly offered: OfferedRepo
   readonly commits: readonly TestCommit[]
 }
@@ -92,7 +95,7 @@ export const createTestLibrary = (): TestLibrary => {
   return {
     warmed,
     open: () => opened,
-    add: (repo, { commits: plans, refs, aliases, stale = false }) => {
+    add: (repo, { commits: plans, refs, behind = {}, aliases, stale = false }) => {
       const commits = plans.map((plan) => commitOf(repo, plan))
       const at = (index: number) => ({
         revision: commitAt(commits, index).revision,
@@ -108,15 +111,21 @@ export const createTestLibrary = (): TestLibrary => {
         stale,
         ...(aliases === undefined ? {} : { aliases }),
       }
-      repos.set(repoKey(repo), { offered, commits })
+      const late = Object.entries(behind).map(([name, index]) => [name, commitAt(commits, index)])
+      repos.set(repoKey(repo), {
+        offered,
+        commits,
+        behind: Object.fromEntries(late) as TestRepo['behind'],
+      })
       return commits
     },
     chill: (path, how) => void cold.set(path, how),
     hide: (repo, times) => void hidden.set(repoKey(repo), times),
-    resolve: async (repo, revision) => {
-      const { offered, commits } = find(repo)
+    resolve: async (repo, revision, { newest = false }) => {
+      const { offered, commits, behind } = find(repo)
       const name = revision === 'HEAD' ? 'main' : revision
-      const sha = (offered.refs[name] ?? offered.refs[`refs/tags/${name}`])?.revision ?? name
+      const late = newest ? undefined : behind[name]
+      const sha = late?.revision ?? (offered.refs[name] ?? offered.refs[`refs/tags/${name}`])?.revision ?? name
       const commit = commits.find((commit) => commit.revision === sha)
       if (commit === undefined) throw new MeshError('revision-not-found', `${revision} is no revision of ${repo.id}`)
       return snapshotOf(

@@ -1,0 +1,19 @@
+import { type Route, type ShortNames, UNKNOWN, repoRoute, typeOf } from './route.ts'
+
+/** Our own pages, below `/-/`. */
+export const parseOwn = (segments: readonly string[], names: ShortNames): Route => {
+  const [, first, second, third = '', ...rest] = segments
+  if (second === undefined) return first === 'healthz' || first === 'readyz' ? { kind: first } : UNKNOWN
+  if (first !== 'api') return UNKNOWN
+  if (second === 'repos' && rest.length > 1) return parseRepo(third, segments, names)
+  return second === 'status' && third === '' ? { kind: 'status' } : UNKNOWN
+}
+
+/** `/-/api/repos/{models,datasets,spaces}/ID/check-update`. */
+const parseRepo = (plural: string, segments: readonly string[], names: ShortNames): Route => {
+  const type = typeOf(plural)
+  const to = segments.length - 1
+  if (type === 'foreign') return { kind: 'no-repo' }
+  if (type === undefined || to > 6 || segments[to] !== 'check-update') return UNKNOWN
+  return repoRoute('check-update', segments, { type, from: 4, to, rest: [] }, names)
+}
