@@ -30,6 +30,7 @@ const TARGETS: Readonly<Record<Route['kind'], readonly string[]>> = {
     '/models/ada/model/check-update?revision=v1',
     '/models/ada/no/check-update',
   ],
+  'lfs-batch': ['/ada/model.git/info/lfs/objects/batch'],
   git: ['/ada/model/info/refs?service=git-upload-pack'],
   'no-repo': ['/kernels/a/b/resolve/main/x'],
   unknown: ['/', '/-/no', '/api/no'],

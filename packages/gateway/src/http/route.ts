@@ -14,12 +14,12 @@ type RepoKind =
   | ('resolve' | 'raw' | 'plain' | 'sums')
   | ('info' | 'tree' | 'paths-info' | 'refs' | 'commits')
   | ('auth-check' | 'discussions' | 'xet-token')
-  | 'check-update'
+  | ('check-update' | 'lfs-batch')
 
 type BareKind =
   | ('whoami' | 'agent-harnesses' | 'telemetry')
   | ('healthz' | 'readyz' | 'status')
-  /** `git clone` and `git lfs`: not offered. */
+  /** `git clone`, LFS locks and uploads: not offered. */
   | 'git'
   /** A repo of a type that the mesh does not carry, or an id that no repo can have. */
   | 'no-repo'

@@ -5,6 +5,7 @@ import type { Route } from '../http/route.ts'
 import { plain, raw, resolve } from './file.ts'
 import { checkUpdate } from './check-update.ts'
 import { info } from './info.ts'
+import { lfsBatch } from './lfs.ts'
 import { list } from './listing.ts'
 import { pathsInfo } from './paths-info.ts'
 import { authCheck, commits, refs } from './refs.ts'
@@ -31,6 +32,7 @@ const HANDLERS: { readonly [Kind in Route['kind']]: Handler<Kind> } = {
   git: small.git,
   sums: small.sums,
   'check-update': checkUpdate,
+  'lfs-batch': lfsBatch,
   healthz: small.healthz,
   readyz: small.readyz,
   status: small.status,
@@ -46,11 +48,12 @@ export const answerRoute = async (room: Room, route: Route, request: GatewayRequ
 
 /**
  * The answer to a method that the route does not take, given before any body is read.
- * `POST` is for paths-info alone; git's own posts get its explanation.
+ * `POST` is for what asks by a body; git's own posts get its explanation.
  */
 export const refuseMethod = ({ method, own }: { method: string; own: boolean }, route: Route): Answer | undefined => {
-  if (method === 'GET' || method === 'HEAD') return route.kind === 'paths-info' ? notAllowed('POST') : undefined
-  if (route.kind === 'git' || (method === 'POST' && route.kind === 'paths-info')) return undefined
+  const asksByBody = route.kind === 'paths-info' || route.kind === 'lfs-batch'
+  if (method === 'GET' || method === 'HEAD') return asksByBody ? notAllowed('POST') : undefined
+  if (route.kind === 'git' || (method === 'POST' && asksByBody)) return undefined
   const isWrite = ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method)
   if (!isWrite || own) return notAllowed('GET, HEAD')
   return errorAnswer(403, 'this is a read-only mirror: upload to the Hub itself, or use hubmesh publish on its node')

@@ -1,7 +1,7 @@
 import { MeshError, isRepoPath } from '@hubmesh/content'
 import { z } from 'zod'
 import { type Answer, json } from '../answer.ts'
-import { type GatewayRequest, type Handler, isYes } from './request.ts'
+import { type GatewayRequest, type Handler, isYes, jsonBody } from './request.ts'
 import { pinRevision, renamed, snapshotHeaders } from './snapshot.ts'
 import { treeEntry } from './tree.ts'
 
@@ -33,13 +33,13 @@ export const pathsInfo: Handler<'paths-info'> = async (room, route, request): Pr
 }
 
 /** @throws MeshError `bad-input` */
-const parseBody = ({ headers, body }: GatewayRequest): PathsRequest => {
-  const isJson = headers['content-type']?.startsWith('application/json') === true
-  return isJson ? parseJson(body.toString()) : parseForm(new URLSearchParams(body.toString()))
+const parseBody = (request: GatewayRequest): PathsRequest => {
+  const isJson = request.headers['content-type']?.startsWith('application/json') === true
+  return isJson ? parseJson(jsonBody(request)) : parseForm(new URLSearchParams(request.body.toString()))
 }
 
-const parseJson = (text: string): PathsRequest => {
-  const parsed = bodySchema.safeParse(jsonValue(text))
+const parseJson = (value: unknown): PathsRequest => {
+  const parsed = bodySchema.safeParse(value)
   if (!parsed.success) throw new MeshError('bad-input', 'paths-info wants {"paths": ["…"], "expand": false}')
   return { paths: parsed.data.paths, expand: parsed.data.expand === true }
 }
@@ -48,12 +48,4 @@ const parseForm = (form: URLSearchParams): PathsRequest => {
   const paths = [...form.getAll('paths'), ...form.getAll('paths[]')]
   if (paths.length > MAX_PATHS) throw new MeshError('bad-input', `paths-info takes ${MAX_PATHS} paths at most`)
   return { paths, expand: isYes(form.get('expand')) }
-}
-
-const jsonValue = (text: string): unknown => {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    return undefined // the schema says what was wanted
-  }
 }

@@ -52,3 +52,12 @@ export const isYes = (value: string | null): boolean => value !== null && /^(?:t
 /** All values of a list parameter: repeated, as `name[]` too, or with commas. */
 export const listParam = (query: URLSearchParams, name: string): string[] =>
   [...query.getAll(name), ...query.getAll(`${name}[]`)].flatMap((value) => value.split(',')).filter((value) => value)
+
+/** The body as JSON; undefined for what is none, which a schema then refuses. */
+export const jsonBody = ({ body }: GatewayRequest): unknown => {
+  try {
+    return JSON.parse(body.toString()) as unknown
+  } catch {
+    return undefined // the schema says what was wanted
+  }
+}

@@ -36,10 +36,14 @@ export const discussions: Handler<'discussions'> = (): Answer => json({ discussi
 export const xetToken: Handler<'xet-token'> = (): Answer =>
   errorAnswer(404, 'this gateway serves files over HTTP alone: there is no Xet here')
 
-export const git: Handler<'git'> = (): Answer =>
+/** git shows its user text that comes with a 404. */
+export const git: Handler<'git'> = (_room, _route, { base }): Answer =>
   text(
-    'hubmesh keeps files, not git objects: git clone and git lfs are not served here.\n' +
-      'Use `hf download`, or GET /<owner>/<repo>/resolve/<revision>/<path>.\n',
+    'This hubmesh gateway keeps files, not git objects: it cannot be cloned from, fetched from or pushed to.\n' +
+      'Use `hf download ID`, or GET /ID/resolve/REVISION/PATH; GET /ID/SHA256SUMS lists what there is.\n' +
+      'For the large files of a clone from the Hub:\n' +
+      '  GIT_LFS_SKIP_SMUDGE=1 git clone https://huggingface.co/ID && cd NAME\n' +
+      `  git config lfs.url ${base}/ID.git/info/lfs && git lfs pull\n`,
     {},
     404,
   )
