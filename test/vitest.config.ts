@@ -29,7 +29,7 @@ export default defineConfig({
         test: {
           name: 'system',
           root,
-          include: ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
+          include: ['test/integration/**/*.test.ts', 'test/e2e/*.test.ts', 'test/fuzz/**/*.test.ts'],
           execArgv: ['--conditions=source'],
           testTimeout: 180_000,
           hookTimeout: 180_000,

@@ -6,7 +6,7 @@ import {
   commitNext,
   createSampleHub,
 } from '@hubmesh/testing'
-import type { PythonClient } from './python-client.ts'
+import { type PythonClient, typeAndId } from './python-client.ts'
 
 export const BERT = 'hubmesh-samples/tiny-bert'
 export const SOVITS = 'hubmesh-samples/tiny-sovits'
@@ -30,15 +30,11 @@ export const sampleRepos = async (): Promise<SampleRepos> => {
   return { hub, commitNext: () => commitNext(hub, repos) }
 }
 
-/** What a Python script takes for a repo: its type, then its id. */
-export const typeAndId = (repo: string): [type: string, id: string] =>
-  repo.startsWith('dataset:') ? ['dataset', repo.slice('dataset:'.length)] : ['model', repo]
-
 /** Downloads whole repos into the client's cache. @returns their folders there */
 export const snapshots = async (
   client: PythonClient,
   wanted: readonly (readonly [repo: string, revision: string])[],
 ): Promise<string[]> => {
   const args = wanted.flatMap(([repo, revision]) => [...typeAndId(repo), revision])
-  return JSON.parse(await client.script('huggingface-hub/snapshot.py', ...args)) as string[]
+  return (await client.ask('huggingface-hub/snapshot.py', ...args)) as string[]
 }

@@ -16,6 +16,10 @@ def metadata(repo_type, repo_id, path):
     return [found.commit_hash, found.etag, found.size, found.xet_file_data]
 
 
+def listed(repo_type, **which):
+    return [found.id for found in getattr(api, f"list_{repo_type}s")(**which)]
+
+
 def first_and_last_bytes(repo_type, repo_id, path):
     prefix = "" if repo_type == "model" else f"{repo_type}s/"
     with HfFileSystem().open(f"{prefix}{repo_id}/{path}", block_size=64) as file:
@@ -38,6 +42,8 @@ def questions(repo_type, repo_id, path):
         "commits": lambda: [[commit.commit_id, commit.title] for commit in api.list_repo_commits(**repo)],
         "file metadata": lambda: metadata(repo_type, repo_id, path),
         "bytes": lambda: first_and_last_bytes(repo_type, repo_id, path),
+        "listed by author": lambda: listed(repo_type, author=repo_id.split("/")[0], search=repo_id.split("/")[1]),
+        "listed by tag": lambda: listed(repo_type, search=repo_id, filter=api.repo_info(**repo).tags[:1]),
         "repo there": lambda: [api.repo_exists(**repo), api.repo_exists(f"{repo_id}-not", repo_type=repo_type)],
         "revision there": lambda: [api.revision_exists(**repo, revision=name) for name in ("main", "none")],
         "file there": lambda: [api.file_exists(**repo, filename=name) for name in (path, "no/such.txt")],
