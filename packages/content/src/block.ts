@@ -23,6 +23,16 @@ const SHA256_CODE = 0x12
 /** @throws MeshError `bad-input` unless it is a CIDv1 of codec raw or dag-cbor with a sha256. */
 export const parseCid = (text: string): Cid => toCid(parseLink(text))
 
+/** True for a CID of any version, codec and hash, also for one that nothing here can have. */
+export const isAnyCid = (text: string): boolean => {
+  try {
+    CID.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 export const chunkCid = (sha256: Sha256): Cid => toCid(linkOf(raw.code, sha256))
 export const blockCid = (sha256: Sha256): Cid => toCid(linkOf(dagCbor.code, sha256))
 

@@ -60,6 +60,8 @@ const OTHER_ROUTES: readonly [string, object][] = [
   ['/o/n.git/info/lfs/locks/verify', { kind: 'git' }],
   ['/o/n/x/info/lfs/objects/batch', { kind: 'no-repo' }],
   ['/info/lfs/objects/batch', { kind: 'no-repo' }],
+  ['/ipfs/bafk?format=raw', { kind: 'ipfs', cid: 'bafk', rest: [] }],
+  ['/ipfs', { kind: 'ipfs', cid: '', rest: [] }],
   ['/kernels/o/n/resolve/main/x', { kind: 'no-repo' }],
   ['/api/buckets/o/n', { kind: 'no-repo' }],
   ['/api/models/o--p/n', { kind: 'no-repo' }],

@@ -10,6 +10,9 @@ import {
   type Meter,
   type RepoRef,
   type Swarm,
+  cidCodec,
+  cidSha256,
+  joinParts,
   repoKey,
 } from '@hubmesh/content'
 import type { TrustPolicy } from '@hubmesh/trust'
@@ -135,6 +138,11 @@ export const createLibrary = (components: LibraryComponents, options: LibraryOpt
     },
     commits: createCommits({ resolve, blocks }),
     pull: createPull({ resolve, site, fetchFiles, swarm, snapshotOf }, { limits, signal }),
+    block: async (cid) => {
+      if (cidCodec(cid) === 'dag-cbor') return (await blocks.local(cid))?.bytes
+      const chunk = await blobs.chunk(cidSha256(cid))
+      return chunk && joinParts(chunk)
+    },
     repos: createRepoStatus({ offers, site, manifests, counts }, { follow, signal }),
     transfers: () => transfers.status(),
     start: async () => {

@@ -1,4 +1,4 @@
-import { Bitmap, MIB, MeshError, type RepoStatus, sha256Of } from '@hubmesh/content'
+import { Bitmap, MIB, MeshError, type RepoStatus, blockCid, chunkCid, sha256Of } from '@hubmesh/content'
 import { createMemoryStore, sampleBytes } from '@hubmesh/testing'
 import { describe, expect, it } from 'vitest'
 import { REPO, fileOf, read, seedAndOffice, signal, startOffice, until } from './office.ts'
@@ -248,6 +248,20 @@ describe('a HEAD', () => {
     expect(fetchedBytes(at.link.fetches)).toBeLessThanOrEqual(4 * MIB)
     expect(fetchedBytes(at.link.fetches)).toBeGreaterThan(2 * MIB)
     expect((await at.store.catalogs.held(REPO)).paths.size).toBe(0)
+  })
+})
+
+describe('a block by its CID', () => {
+  it('is given where it is here, and nobody is asked for it', async () => {
+    const { library, link, published, snapshot } = await seedAndOffice({ 'small.bin': SMALL, 'large.bin': LARGE })
+    const chunk = chunkCid(sha256Of(SMALL))
+    expect(await library.block(chunk)).toBeUndefined()
+    await read(snapshot, 'small.bin')
+    expect(sha256Of((await library.block(chunk)) ?? new Uint8Array())).toBe(sha256Of(SMALL))
+    expect(await library.block(published.manifest)).toEqual(published.root.bytes)
+    const asked = link.blocksAsked.length
+    expect(await library.block(blockCid(sha256Of(SMALL)))).toBeUndefined()
+    expect(link.blocksAsked.length).toBe(asked)
   })
 })
 

@@ -39,18 +39,23 @@ export const createBlobStore = (components: Components, { quota }: { quota: numb
     await withScratchFile(components, bytes, (path) => nameBlob(components, { path, size: bytes.length }, described))
   }
 
-  const adoptBlob = async (sha256: Sha256): Promise<boolean> => {
-    if (has(sha256)) return true
+  const chunk = async (sha256: Sha256): Promise<VerifiedBytes | undefined> => {
+    if (sha256 === EMPTY_SHA256) return nameBytes(new Uint8Array())
     const digest = sha256Bytes(sha256)
     const [place] = await chunks.find([digest])
-    if (place === undefined) return false
+    if (place === undefined) return undefined
     const wanted = [{ index: 0, digest, length: place.length }]
-    for await (const { bytes } of local.read(wanted, new AbortController().signal)) {
-      await putBlob(bytes)
-      meter.add('localBytes', bytes.length)
-      return true
-    }
-    return false
+    for await (const { bytes } of local.read(wanted, new AbortController().signal)) return bytes
+    return undefined
+  }
+
+  const adoptBlob = async (sha256: Sha256): Promise<boolean> => {
+    if (has(sha256)) return true
+    const bytes = await chunk(sha256)
+    if (bytes === undefined) return false
+    await putBlob(bytes)
+    meter.add('localBytes', bytes.length)
+    return true
   }
 
   const ingest = async (plan: IngestPlan): Promise<Ingest> => {
@@ -88,6 +93,7 @@ export const createBlobStore = (components: Components, { quota }: { quota: numb
       return blobs.open(sha256)
     },
     putBlob,
+    chunk,
     adoptBlob,
     openPartial: (plan) => partials.open(plan),
     ingest,

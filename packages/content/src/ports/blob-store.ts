@@ -18,6 +18,8 @@ export interface BlobStore {
   open(sha256: Sha256): Promise<BlobHandle | undefined>
   /** Stores a blob of one chunk. Durable when it resolves. */
   putBlob(bytes: VerifiedBytes): Promise<void>
+  /** A chunk's bytes out of whatever file here holds it, hashed again; undefined when none does. */
+  chunk(sha256: Sha256): Promise<VerifiedBytes | undefined>
   /** Makes a blob of one chunk out of a chunk that another blob here holds. True when the blob is here now. */
   adoptBlob(sha256: Sha256): Promise<boolean>
   /**

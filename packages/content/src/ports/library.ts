@@ -22,6 +22,8 @@ export interface Library {
   commits(repo: RepoRef, revision: string, options: { signal: AbortSignal }): Promise<readonly CommitInfo[]>
   /** Fetches all matching files of a revision and holds them: later revisions are followed. */
   pull(repo: RepoRef, revision: string, options: PullOptions): Promise<PullResult>
+  /** What a CID names, if it is on this disk: a chunk's bytes, or a structured block's. Nobody is asked for it. */
+  block(cid: Cid): Promise<Uint8Array | undefined>
   repos(): Promise<RepoStatus[]>
   transfers(): TransferStatus[]
 }

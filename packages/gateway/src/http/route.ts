@@ -8,6 +8,8 @@ import { decodeOnce } from './decode.ts'
 export type Route =
   | Each<RepoKind>
   | { readonly kind: 'list'; readonly type: RepoType }
+  /** A block by its CID, and what stands behind it. */
+  | { readonly kind: 'ipfs'; readonly cid: string; readonly rest: readonly string[] }
   | { [Kind in BareKind]: { readonly kind: Kind } }[BareKind]
 
 type RepoKind =

@@ -19,6 +19,7 @@ export const parseWeb = (segments: readonly string[], names: ShortNames): Route 
   if (segments.slice(-LFS_BATCH.length).join('/') === LFS_BATCH.join('/'))
     return lfsBatch(segments, { type, from }, names)
   if (GIT_TAIL.test(`/${segments.slice(from + 1).join('/')}`)) return { kind: 'git' }
+  if (segments[0] === 'ipfs') return { kind: 'ipfs', cid: decodeOnce(segments[1] ?? ''), rest: segments.slice(2) }
   const to = from + idLength(segments.slice(from), type, names)
   const rest = segments.slice(to)
   const kind = plainKind(rest, prefixed !== undefined)

@@ -5,6 +5,7 @@ import type { Route } from '../http/route.ts'
 import { plain, raw, resolve } from './file.ts'
 import { checkUpdate } from './check-update.ts'
 import { info } from './info.ts'
+import { ipfs } from './ipfs.ts'
 import { lfsBatch } from './lfs.ts'
 import { list } from './listing.ts'
 import { pathsInfo } from './paths-info.ts'
@@ -30,6 +31,7 @@ const HANDLERS: { readonly [Kind in Route['kind']]: Handler<Kind> } = {
   'agent-harnesses': small.agentHarnesses,
   telemetry: small.telemetry,
   git: small.git,
+  ipfs,
   sums: small.sums,
   'check-update': checkUpdate,
   'lfs-batch': lfsBatch,

@@ -1,20 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type BlobHandle,
+  type Block,
   type ByteRange,
   type ByteSource,
   type Cid,
   type FileBody,
   type FileEntry,
   type Library,
+  MAX_CHUNK_BYTES,
   MeshError,
   type OfferedRepo,
   type RepoRef,
   type Snapshot,
+  chunkCid,
   isFile,
   repoKey,
 } from '@hubmesh/content'
-import { type CommitPlan, type Content, type TestCommit, commitOf } from './repos.ts'
+import { type CommitPlan, type Content, type TestCommit, bytesOf, commitOf } from './repos.ts'
 
 /** How a file that is not here yet comes. */
 export interface Cold {
@@ -44,6 +47,8 @@ export interface TestLibrary extends Library {
   chill(path: string, cold: Cold): void
   /** Resolving this repo is `not-ready` so many times. */
   hide(repo: RepoRef, times: number): void
+  /** From now on this structured block is held. */
+  keep(block: Block): void
   /** Files that HEAD asked to warm. */
   readonly warmed: string[]
   /** Bodies that were opened and not closed. */
@@ -63,6 +68,7 @@ export const createTestLibrary = (): TestLibrary => {
   const cold = new Map<string, Cold>()
   const hidden = new Map<string, number>()
   const warmed: string[] = []
+  const blocks = new Map<Cid, Uint8Array>()
   let opened = 0
 
   const find = (repo: RepoRef): TestRepo => {
@@ -112,6 +118,9 @@ export const createTestLibrary = (): TestLibrary => {
         ...(aliases === undefined ? {} : { aliases }),
       }
       const late = Object.entries(behind).map(([name, index]) => [name, commitAt(commits, index)])
+      for (const { contents } of commits)
+        for (const content of contents.values())
+          if (content.size <= MAX_CHUNK_BYTES) blocks.set(chunkCid(content.sha256), bytesOf(content))
       repos.set(repoKey(repo), {
         offered,
         commits,
@@ -119,6 +128,7 @@ export const createTestLibrary = (): TestLibrary => {
       })
       return commits
     },
+    keep: ({ cid, bytes }) => void blocks.set(cid, bytes),
     chill: (path, how) => void cold.set(path, how),
     hide: (repo, times) => void hidden.set(repoKey(repo), times),
     resolve: async (repo, revision, { newest = false }) => {
@@ -149,6 +159,7 @@ export const createTestLibrary = (): TestLibrary => {
         .commits.toReversed()
         .map(({ manifest }) => manifest.commit),
     pull: () => Promise.reject(new Error('the gateway does not pull')),
+    block: async (cid) => blocks.get(cid),
     repos: async () => [],
     transfers: () => [],
   }

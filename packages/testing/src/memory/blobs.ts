@@ -11,6 +11,7 @@ import {
   type PartialPlan,
   type Sha256,
   joinParts,
+  nameBytes,
 } from '@hubmesh/content'
 import { type FinishBlob, type Staging, createMemoryIngest, createStaging, finishBlob } from './ingests.ts'
 import { createMemoryPartial } from './partials.ts'
@@ -58,6 +59,7 @@ export const createMemoryBlobs = (components: {
     has: async (sha256) => state.blobs.has(sha256),
     open: async (sha256) => openBlob(sha256, state.blobs.get(sha256)),
     putBlob: async (bytes) => keepBlob(state, bytes.sha256, joinParts(keepChunk(state, bytes))),
+    chunk: async (sha256) => (sha256 === EMPTY_SHA256 ? nameBytes(new Uint8Array()) : state.chunks.get(sha256)),
     adoptBlob,
     openPartial,
     ingest,

@@ -26,6 +26,7 @@ const smallBlobSuite = (open: OpenStore): void => {
     await store().blobs.putBlob(bytes)
     expect(await store().blobs.has(bytes.sha256)).toBe(true)
     expect(await readDigest(store(), bytes.sha256)).toBe(bytes.sha256)
+    expect((await store().blobs.chunk(bytes.sha256))?.length).toBe(3000)
     expect(store().blobs.usage()).toMatchObject({ bytes: 3000, blobs: 1 })
   })
 
@@ -51,6 +52,7 @@ const smallBlobSuite = (open: OpenStore): void => {
     const { sha256 } = nameBytes(sampleBytes(10, 2))
     expect(await store().blobs.open(sha256)).toBeUndefined()
     expect(await store().blobs.adoptBlob(sha256)).toBe(false)
+    expect(await store().blobs.chunk(sha256)).toBeUndefined()
   })
 
   it('has the empty blob from the start', async () => {
@@ -63,6 +65,9 @@ const smallBlobSuite = (open: OpenStore): void => {
     const [chunk] = sample.chunks
     if (chunk === undefined) throw new Error('no chunk')
     await ingestAll(store(), sample)
+    for (const { sha256, length } of sample.chunks)
+      expect(await store().blobs.chunk(sha256)).toMatchObject({ sha256, length })
+    expect(await store().blobs.has(chunk.sha256)).toBe(false)
     expect(await store().blobs.adoptBlob(chunk.sha256)).toBe(true)
     expect(await readDigest(store(), chunk.sha256)).toBe(chunk.sha256)
     expect(store().meter.read().localBytes).toBe(chunk.length)
