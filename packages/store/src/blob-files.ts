@@ -1,10 +1,11 @@
-import type { BigIntStats } from 'node:fs'
+import { type BigIntStats, statSync } from 'node:fs'
 import { type FileHandle, chmod, mkdir, rename, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { z } from 'zod'
 import { type BlobHandle, type Log, type Sha256, type StoreStatus, sha256Bytes } from '@hubmesh/content'
 import type { ChunkIndex } from './chunk-index.ts'
 import { moveIfThere, onDisk, openIfThere, readFully, removeFile, syncFolder } from './disk.ts'
+import { HOT_BLOB_BYTES, createHotBlobs } from './hot-blobs.ts'
 import type { IndexDb } from './index-db.ts'
 import { createKeyedLock } from './keyed-lock.ts'
 import type { Layout } from './layout.ts'
@@ -62,12 +63,14 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
   const one = createKeyedLock()
   const changeListeners: ((sha256: Sha256, isHere: boolean) => void)[] = []
   const doubtListeners: ((sha256: Sha256, holder: number) => void)[] = []
+  const hot = createHotBlobs<BlobRecord>()
   const total = { bytes: 0, blobs: 0 }
   for await (const [, { size }] of records.entries()) count(total, size, 1)
 
   const has = (sha256: Sha256): boolean => records.get(sha256Bytes(sha256)) !== undefined
 
   const changed = (sha256: Sha256, isHere: boolean): void => {
+    hot.delete(sha256)
     for (const listener of changeListeners) listener(sha256, isHere)
   }
 
@@ -117,7 +120,7 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
       return undefined
     }
     if (found.ctime !== record.ctime) await index.note([records.put(sha256Bytes(sha256), found)])
-    return { file, size: found.size }
+    return { file, record: found }
   }
 
   /** Out of use: the record is removed before the file goes, so that nothing is claimed that is not there. */
@@ -130,12 +133,30 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
       for (const listener of doubtListeners) listener(sha256, record.holder)
   }
 
-  const openBlob = async (sha256: Sha256): Promise<BlobHandle | undefined> => {
-    if (!has(sha256)) return undefined
-    const open = () => one(sha256, () => openChecked(sha256)) // in turn with what changes the blob
-    const opened = await onDisk(`blob ${sha256} cannot be opened`, open)
-    return opened && createHandle(opened, layout.blob(sha256))
+  /** Bytes that are in memory, if the file is still what they were read from. */
+  const openHot = (sha256: Sha256): BlobHandle | undefined => {
+    const held = hot.get(sha256)
+    if (held === undefined) return undefined
+    const path = layout.blob(sha256)
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false }) // at once, as a look-up in the index
+    return found && isSame(describe(found, held.record.holder), held.record)
+      ? createHotHandle(held.bytes, path)
+      : undefined
   }
+  const openCold = async (sha256: Sha256): Promise<BlobHandle | undefined> => {
+    if (!has(sha256)) return undefined
+    const opened = await one(sha256, () => openChecked(sha256)) // in turn with what changes the blob
+    if (opened === undefined) return undefined
+    const { file, record } = opened
+    const path = layout.blob(sha256)
+    if (record.size > HOT_BLOB_BYTES) return createHandle(opened, path)
+    const bytes = Buffer.allocUnsafeSlow(record.size)
+    const count = await readAndClose(file, bytes)
+    if (count === record.size) hot.set(sha256, { bytes, record })
+    return createHotHandle(bytes.subarray(0, count), path)
+  }
+  const openBlob = (sha256: Sha256): Promise<BlobHandle | undefined> =>
+    onDisk(`blob ${sha256} cannot be opened`, async () => openHot(sha256) ?? openCold(sha256))
 
   return {
     has,
@@ -156,14 +177,33 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
 
 interface OpenFile {
   readonly file: FileHandle
-  readonly size: number
+  readonly record: BlobRecord
 }
 
-const createHandle = ({ file, size }: OpenFile, path: string): BlobHandle => ({
-  size,
+const createHandle = ({ file, record }: OpenFile, path: string): BlobHandle => ({
+  size: record.size,
   path,
   readInto: (offset, buffer) => onDisk('a blob cannot be read', () => readFully(file, buffer, offset)),
   close: () => file.close(),
+})
+
+const readAndClose = async (file: FileHandle, bytes: Uint8Array): Promise<number> => {
+  try {
+    return await readFully(file, bytes, 0)
+  } finally {
+    await file.close()
+  }
+}
+
+const createHotHandle = (bytes: Uint8Array, path: string): BlobHandle => ({
+  size: bytes.length,
+  path,
+  readInto: async (offset, buffer) => {
+    const part = bytes.subarray(offset, offset + buffer.length)
+    buffer.set(part)
+    return part.length
+  },
+  close: async () => {},
 })
 
 const describe = (file: BigIntStats, holder: number): BlobRecord => ({

@@ -1,7 +1,7 @@
 import { link, readdir, rm, stat, utimes, chmod } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
-import { MIB, type PartialBlob, nameBytes } from '@hubmesh/content'
+import { type BlobStore, MIB, type PartialBlob, nameBytes, sha256Of } from '@hubmesh/content'
 import { flipBit, sampleBlob, sampleBytes } from '@hubmesh/testing'
 import { useHomes } from './homes.ts'
 
@@ -51,15 +51,25 @@ describe('a partial that the disk damages', () => {
   })
 })
 
-describe('a blob that is changed from outside', () => {
+// The smaller one is in memory once it was read.
+describe.each([200_000, 3_000])('a blob of %d bytes that is changed from outside', (size) => {
   const newHome = useHomes()
-  const bytes = nameBytes(sampleBytes(200_000, 3))
+  const bytes = nameBytes(sampleBytes(size, 3))
 
   const withBlob = async () => {
     const home = await newHome()
     const store = await home.open()
     await store.blobs.putBlob(bytes)
+    await readBlob(store.blobs)
     return { home, store, path: blobPath(home.home, bytes.sha256) }
+  }
+
+  const readBlob = async (blobs: BlobStore): Promise<void> => {
+    const handle = await blobs.open(bytes.sha256)
+    const buffer = new Uint8Array(size)
+    expect(await handle?.readInto(0, buffer)).toBe(size)
+    expect(sha256Of(buffer)).toBe(bytes.sha256)
+    await handle?.close()
   }
 
   it('is not handed out, and stays in quarantine when its bytes are wrong', async () => {
@@ -74,9 +84,7 @@ describe('a blob that is changed from outside', () => {
       timeout: 10_000,
     })
     await store.blobs.putBlob(bytes)
-    const handle = await store.blobs.open(bytes.sha256)
-    expect(handle?.size).toBe(bytes.length)
-    await handle?.close()
+    await readBlob(store.blobs)
   })
 
   it('comes back when its bytes are right', async () => {
@@ -84,9 +92,7 @@ describe('a blob that is changed from outside', () => {
     await utimes(path, new Date(), new Date())
     expect(await store.blobs.open(bytes.sha256)).toBeUndefined()
     await vi.waitFor(async () => expect(await store.blobs.has(bytes.sha256)).toBe(true), { timeout: 10_000 })
-    const handle = await store.blobs.open(bytes.sha256)
-    expect(handle?.size).toBe(bytes.length)
-    await handle?.close()
+    await readBlob(store.blobs)
   })
 
   it('is absent when its file is gone', async () => {
@@ -99,9 +105,7 @@ describe('a blob that is changed from outside', () => {
   it('is handed out all the same when only a hard link was made', async () => {
     const { home, store, path } = await withBlob()
     await link(path, join(home.home, 'placed'))
-    const handle = await store.blobs.open(bytes.sha256)
-    expect(handle?.size).toBe(bytes.length)
-    await handle?.close()
+    await readBlob(store.blobs)
   })
 
   it('was read-only, in a home of this user alone', async () => {
