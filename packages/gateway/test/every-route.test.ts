@@ -27,6 +27,7 @@ const TARGETS: Readonly<Record<Route['kind'], readonly string[]>> = {
   healthz: ['/-/healthz'],
   readyz: ['/-/readyz'],
   status: ['/-/api/status'],
+  openapi: ['/-/api/openapi.json'],
   'check-update': [
     '/-/api/repos/models/ada/model/check-update',
     '/models/ada/model/check-update?revision=v1',

@@ -6,7 +6,8 @@ export const parseOwn = (segments: readonly string[], names: ShortNames): Route 
   if (second === undefined) return first === 'healthz' || first === 'readyz' ? { kind: first } : UNKNOWN
   if (first !== 'api') return UNKNOWN
   if (second === 'repos' && rest.length > 1) return parseRepo(third, segments, names)
-  return second === 'status' && third === '' ? { kind: 'status' } : UNKNOWN
+  if (third !== '') return UNKNOWN
+  return second === 'status' ? { kind: 'status' } : second === 'openapi.json' ? { kind: 'openapi' } : UNKNOWN
 }
 
 /** `/-/api/repos/{models,datasets,spaces}/ID/check-update`. */

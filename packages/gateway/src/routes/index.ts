@@ -1,7 +1,8 @@
 import { MeshError } from '@hubmesh/content'
-import type { Answer } from '../answer.ts'
+import { type Answer, json } from '../answer.ts'
 import { errorAnswer, failureAnswer } from '../errors.ts'
 import type { Route } from '../http/route.ts'
+import { OPENAPI } from '../openapi/document.ts'
 import { plain, raw, resolve } from './file.ts'
 import { checkUpdate } from './check-update.ts'
 import { info } from './info.ts'
@@ -38,6 +39,7 @@ const HANDLERS: { readonly [Kind in Route['kind']]: Handler<Kind> } = {
   healthz: small.healthz,
   readyz: small.readyz,
   status: small.status,
+  openapi: () => json(OPENAPI),
   // Nothing is hidden behind such a name: no need to look like what is private.
   'no-repo': () =>
     failureAnswer(new MeshError('repo-not-found', 'there is no such repo here'), { bytes: false, token: true }),
