@@ -51,6 +51,8 @@ export interface AcceptedManifest {
 export interface Manifests {
   /** @throws RefusedError, which is also recorded; MeshError `not-ready`, `bad-bytes` */
   accepted(target: Target, signal: AbortSignal): Promise<AcceptedManifest>
+  /** If it is in memory. */
+  recall(target: Target): AcceptedManifest | undefined
   /** Without asking anybody: undefined when it, or a signature for it, is not here. */
   local(target: Target): Promise<AcceptedManifest | undefined>
 }
@@ -192,7 +194,7 @@ export const createManifests = (
     }
   }
 
-  return { accepted, local }
+  return { accepted, recall: (target) => recall(keyOf(target)), local }
 }
 
 const listingOf = (entries: readonly Entry[]): Listing => ({
@@ -201,7 +203,8 @@ const listingOf = (entries: readonly Entry[]): Listing => ({
   singles: new Map(singleChunkFiles(entries).map((file, index) => [file.sha256, index])),
 })
 
-const keyOf = ({ repo, revision, manifest }: Target): string => JSON.stringify([manifest, repoKey(repo), revision])
+/** None of the three has a space. */
+const keyOf = ({ repo, revision, manifest }: Target): string => `${manifest} ${repoKey(repo)} ${revision}`
 export const subjectOf = ({ repo, revision }: Pick<Target, 'repo' | 'revision'>): string =>
   `${repoKey(repo)}@${revision}`
 

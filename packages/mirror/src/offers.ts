@@ -29,6 +29,7 @@ export interface Offers {
   load(held: HeldHead): void
   /** Resolves when all that was committed has been taken in, as far as it can be. */
   settled(signal: AbortSignal): Promise<void>
+  isSettled(): boolean
   /** Takes in again what could not be. */
   retry(): void
   /** The repo as trusted publishers offer it, in the order of the rule. Also under another name of it. */
@@ -52,7 +53,7 @@ export const createOffers = (
   const listeners = new Set<(repos: readonly RepoRef[]) => void>()
   let lists = new Map<RepoType, readonly OfferedRepo[]>()
   let change = Promise.withResolvers<void>()
-  let loading = Promise.resolve()
+  let loading: Promise<void> | undefined
 
   const catalogOf = async (held: HeldHead): Promise<LoadedCatalog> => {
     const ready = staged.get(held.head.publisher)
@@ -80,7 +81,11 @@ export const createOffers = (
     }
   }
   const load = (held: HeldHead): void => {
-    loading = loading.then(() => takeIn(held))
+    const taking = (loading ?? Promise.resolve()).then(() => takeIn(held))
+    loading = taking
+    void taking.then(() => {
+      if (loading === taking) loading = undefined
+    })
   }
 
   const of = (repo: RepoRef): readonly Offer[] => {
@@ -119,8 +124,9 @@ export const createOffers = (
     },
     load,
     settled: async (signal) => {
-      for (let before; before !== loading; await orAbort(loading, signal)) before = loading
+      for (let pending = loading; pending !== undefined; pending = loading) await orAbort(pending, signal)
     },
+    isSettled: () => loading === undefined,
     retry: () => {
       for (const held of missing.values()) load(held)
     },

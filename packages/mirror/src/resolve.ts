@@ -60,8 +60,19 @@ interface Options {
 export const createResolve = ({ offers, site, manifests, swarm }: Components, options: Options): Resolve => {
   const { follow, pending, limits } = options
 
-  /** Looks again at every change, while the answer is only that it is not known yet. */
+  /** What is known is answered at once. */
   const patiently = async <T>(look: () => Promise<T>, signal: AbortSignal): Promise<T> => {
+    if (offers.isSettled()) {
+      try {
+        return await look()
+      } catch (error) {
+        if (!isMeshError(error, 'not-ready')) throw error
+      }
+    }
+    return lookAgain(look, signal)
+  }
+  /** Looks again at every change, while the answer is only that it is not known yet. */
+  const lookAgain = async <T>(look: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     const patience = new AbortController()
     const timer = setTimeout(() => patience.abort(), limits.resolveMs)
     const either = AbortSignal.any([signal, patience.signal])
@@ -127,7 +138,8 @@ export const createResolve = ({ offers, site, manifests, swarm }: Components, op
       return resolved(found, there, await manifests.accepted(there, signal)) // the old revision is still served
     }
   }
-  const acceptedInTime = (target: Target, signal: AbortSignal): Promise<AcceptedManifest> =>
+  const acceptedInTime = async (target: Target, signal: AbortSignal): Promise<AcceptedManifest> =>
+    manifests.recall(target) ??
     withDeadline((signal) => untilReady(() => manifests.accepted(target, signal), { swarm, signal }), {
       signal,
       ms: limits.resolveMs,
