@@ -214,6 +214,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     stop,
     addresses: () => usableAddresses(node.getMultiaddrs().map(String)),
     peers: peers.statuses,
+    farthest: () => farthestOf(peers.linked(), site),
     announce: announcer.announce,
     onHead: (listener) => subscribe(headListeners, listener),
     onPeer: (listener) => subscribe(peerListeners, listener),
@@ -225,6 +226,12 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     fetch: (want, how) => fetcher.fetch(want, how),
     outlook: (want) => fetcher.outlook(want),
   }
+}
+
+const farthestOf = (linked: readonly Peer[], site: string): 'site' | 'peer' | 'seed' | undefined => {
+  const outside = linked.filter((peer) => peer.site !== site)
+  if (outside.length === 0) return linked.length === 0 ? undefined : 'site'
+  return outside.some(({ role }) => role === 'seed') ? 'seed' : 'peer'
 }
 
 const requireKeys = (keys: readonly Uint8Array[]): void => {

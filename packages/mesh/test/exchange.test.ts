@@ -21,7 +21,9 @@ describe('exchange between honest nodes', () => {
     const [giver, taker] = [await lab.node({ site: 'far', role: 'seed' }), await lab.node()]
     const sample = sampleBlob(8 * MIB, 1)
     await seedBlob(giver, sample)
+    expect(taker.mesh.farthest()).toBeUndefined()
     await connect(taker, giver)
+    expect([taker.mesh.farthest(), giver.mesh.farthest()]).toEqual(['seed', 'peer'])
     const { bytes, from } = await fetchBlob(taker.mesh, sample)
     expect(bytes.equals(sample.bytes)).toBe(true)
     expect([...from.keys()]).toEqual([giver.mesh.peerId])
@@ -41,6 +43,7 @@ describe('exchange between honest nodes', () => {
     const sample = sampleBlob(8 * MIB, 2)
     await Promise.all([seedBlob(first, sample), seedBlob(second, sample)])
     await Promise.all([connect(taker, first), connect(taker, second)])
+    expect(taker.mesh.farthest()).toBe('site')
     const { bytes, from } = await fetchBlob(taker.mesh, sample)
     expect(bytes.equals(sample.bytes)).toBe(true)
     expect([...from.keys()].toSorted()).toEqual([first.mesh.peerId, second.mesh.peerId].toSorted())

@@ -2,6 +2,7 @@ import {
   type BlobHandle,
   type BlobStore,
   type ByteRange,
+  type ByteSource,
   type ChunkSource,
   type Cid,
   type FileBody,
@@ -74,12 +75,15 @@ export const createSnapshot = (components: SnapshotComponents, resolved: Resolve
         close: () => blob.close(),
       }
     },
-    source: async (file) => ((await components.blobs.has(file.sha256)) ? 'local' : 'peer'),
+    source: async (file) => ((await components.blobs.has(file.sha256)) ? 'local' : farthest(components)),
     warm: (file) => {
       wantedOf(file, components.signal).then(components.warm, components.onWarmFailure)
     },
   }
 }
+
+/** Where what is not here comes from at worst; nobody in sight is as far as any other peer. */
+const farthest = ({ swarm }: SnapshotComponents): ByteSource => swarm.farthest() ?? 'peer'
 
 const coldBody = (
   components: SnapshotComponents,
@@ -90,7 +94,7 @@ const coldBody = (
   const open = async (signal: AbortSignal) => components.openChunks(await wanted(signal), signal)
   return {
     size: file.size,
-    source: 'peer',
+    source: farthest(components),
     read: (range, { signal }) =>
       readRange(open, range, { ...components, signal: AbortSignal.any([signal, leaving.signal, components.signal]) }),
     close: async () => leaving.abort(new Error('the file was closed')),

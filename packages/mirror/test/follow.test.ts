@@ -241,7 +241,7 @@ describe('a pull', () => {
 describe('a HEAD', () => {
   it('fetches the beginning of a file, and holds nothing', async () => {
     const at = await seedAndOffice({ 'large.bin': sampleBytes(9 * MIB, 9) })
-    expect(await at.snapshot.source(await fileOf(at.snapshot, 'large.bin'))).toBe('peer')
+    expect(await at.snapshot.source(await fileOf(at.snapshot, 'large.bin'))).toBe('seed')
     at.snapshot.warm(await fileOf(at.snapshot, 'large.bin'))
     at.snapshot.warm(await fileOf(at.snapshot, 'large.bin'))
     await until(() => at.link.fetches.length > 2 && at.link.waiting() === 0)

@@ -61,6 +61,7 @@ export const createLink = (): Link => {
     stop: async () => {},
     addresses: () => [],
     peers: () => [],
+    farthest: () => (stores.length === 0 ? undefined : 'seed'),
     announce: async () => {},
     dial: async () => {},
     provide: (manifest) => void link.provided.push(manifest),

@@ -58,7 +58,7 @@ describe('a cold read', () => {
     const { snapshot, link, store } = await seedAndOffice({ 'a.bin': bytes })
     const file = await fileOf(snapshot, 'a.bin')
     const cold = await snapshot.open(file, signal)
-    expect([cold.source, cold.blob]).toEqual(['peer', undefined])
+    expect([cold.source, cold.blob]).toEqual(['seed', undefined])
     await cold.close()
     await read(snapshot, 'a.bin')
     await until(() => store.blobs.has(file.sha256))

@@ -13,6 +13,8 @@ export interface Swarm {
   addresses(): string[]
   /** Everyone seen since the start. */
   peers(): PeerStatus[]
+  /** The farthest kind of node that is connected: where bytes that are not here come from at worst. A seed is beyond other peers. */
+  farthest(): 'site' | 'peer' | 'seed' | undefined
   /** Spreads a sealed catalog head: gossip, the DHT record, and every connected peer is told. */
   announce(envelope: Uint8Array): Promise<void>
   /** Called with each sealed head that is heard, unjudged; may repeat. Returns the way to stop. */
