@@ -1,4 +1,5 @@
 import { MeshError } from './errors.ts'
+import { type RepoRef, repoKey } from './repo.ts'
 
 const MAX_PATTERNS = 1000
 const MAX_PATTERN_CHARACTERS = 1024
@@ -18,6 +19,15 @@ export const globMatcher = (
   return (path) =>
     (wanted.length === 0 || wanted.some((pattern) => pattern.test(path))) &&
     !unwanted.some((pattern) => pattern.test(path))
+}
+
+/** A filter over repos by globs over `owner/name`, or over `type:owner/name` where one has a `type:`. None lets nothing in. */
+export const repoMatcher = (globs: readonly string[]): ((repo: RepoRef) => boolean) => {
+  const matchers = globs.map((glob) => {
+    const matches = globMatcher([glob])
+    return glob.includes(':') ? (repo: RepoRef) => matches(repoKey(repo)) : (repo: RepoRef) => matches(repo.id)
+  })
+  return (repo) => matchers.some((matches) => matches(repo))
 }
 
 const compileAll = (patterns: readonly string[]): RegExp[] => {

@@ -12,8 +12,8 @@ import {
 import type { FetchFiles } from './fetch-files.ts'
 import { FOLLOW_REPOS, FOLLOW_REVISIONS, type Limits } from './limits.ts'
 import { type Listing, type Manifests, type Target, subjectOf } from './manifests.ts'
-import { type Offered, offeredRef } from './names.ts'
-import type { Offers } from './offers.ts'
+import { type Offered, defaultBranch, offeredRef } from './names.ts'
+import type { Offer, Offers } from './offers.ts'
 import { createKeyedQueue } from './queue.ts'
 import { type Follow, siteRefOf } from './resolve.ts'
 import type { Site, SiteRepo } from './site.ts'
@@ -43,7 +43,7 @@ interface Components {
 
 export const createFollowers = (
   { offers, site, manifests, fetchFiles, provide, log }: Components,
-  { follow, limits }: { follow: Follow; limits: Limits },
+  { follow, limits, isHeld }: { follow: Follow; limits: Limits; isHeld: (repo: RepoRef) => boolean },
 ): Followers => {
   const onFailure = (key: string, error: unknown): void =>
     log.info({ err: error, what: key }, 'not followed yet: it will be tried again')
@@ -55,6 +55,8 @@ export const createFollowers = (
     const found = offers.of(repo)
     const refs = new Set(found.flatMap(({ catalog }) => Object.keys(catalog.refs)))
     const failures: unknown[] = []
+    const [first] = found
+    if (first !== undefined && isHeld(first.catalog.repo)) await holdWhole(first.catalog.repo, found)
     for (const ref of refs) {
       const offered = offeredRef(ref, found)
       if (offered === undefined) continue
@@ -76,6 +78,18 @@ export const createFollowers = (
     if (before.standing.get(ref)?.manifest === offered.manifest) return
     if (!isFollowed(ref, before) || follow === 'eager') await site.move(repo, ref, siteRefOf(offered))
     if (isFollowed(ref, before) && follow !== 'manual') bringIn(ref, offered)
+  }
+
+  /** As if somebody had pulled the default branch: once, since what is held is followed. */
+  const holdWhole = async (repo: RepoRef, found: readonly Offer[]): Promise<void> => {
+    const ref = defaultBranch(found)
+    const offered = offeredRef(ref, found)
+    const { held, used, standing } = await site.repo(repo)
+    if (offered === undefined || (held.all && used.has(ref))) return
+    const at = standing.get(ref)
+    await site.use(repo, ref, at ?? siteRefOf(offered))
+    await site.hold(repo, 'all')
+    bringIn(ref, at === undefined ? offered : { ...at, repo })
   }
 
   /** Fetches what is held of a revision, then moves the ref to it. */

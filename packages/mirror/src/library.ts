@@ -14,6 +14,7 @@ import {
   cidSha256,
   joinParts,
   repoKey,
+  repoMatcher,
 } from '@hubmesh/content'
 import type { TrustPolicy } from '@hubmesh/trust'
 import { createBlocks } from './blocks.ts'
@@ -59,6 +60,8 @@ export interface LibraryOptions {
    * @default 'complete'
    */
   readonly follow?: Follow | undefined
+  /** Repos that are held without anybody asking for them: globs, as in a trust rule. @default none */
+  readonly hold?: readonly string[] | undefined
   /** True for a repo that this node is about to offer itself. @default never */
   readonly pending?: ((repo: RepoRef) => boolean) | undefined
   readonly limits?: Partial<Limits> | undefined
@@ -108,7 +111,14 @@ export const createLibrary = (components: LibraryComponents, options: LibraryOpt
     swarm,
     budget: createBudget({ count: FETCH_CHUNKS, bytes: FETCH_BYTES }),
   })
-  const followers = createFollowers({ offers, site, manifests, fetchFiles, provide, log }, { follow, limits })
+  const followers = createFollowers(
+    { offers, site, manifests, fetchFiles, provide, log },
+    {
+      follow,
+      limits,
+      isHeld: repoMatcher(options.hold ?? []),
+    },
+  )
 
   const warm = createWarm({ open: openChunks, log }, { limits, signal })
   const onWarmFailure = (error: unknown): void => log.debug({ err: error }, 'a manifest did not come for a HEAD')

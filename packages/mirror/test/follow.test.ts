@@ -1,5 +1,5 @@
 import { Bitmap, MIB, MeshError, type RepoStatus, blockCid, chunkCid, sha256Of } from '@hubmesh/content'
-import { createMemoryStore, sampleBytes } from '@hubmesh/testing'
+import { type StoreParts, createMemoryStore, sampleBytes } from '@hubmesh/testing'
 import { describe, expect, it } from 'vitest'
 import { REPO, fileOf, read, seedAndOffice, signal, startOffice, until } from './office.ts'
 
@@ -115,6 +115,38 @@ describe('following', () => {
     if (found === undefined) throw new Error('no row')
     return found
   }
+})
+
+describe('a rule to hold', () => {
+  const whole = async ({ store }: { store: StoreParts }, files: Record<string, Uint8Array>): Promise<unknown> =>
+    until(async () =>
+      (await Promise.all(Object.values(files).map((file) => store.blobs.has(sha256Of(file))))).every(Boolean),
+    )
+
+  it.each(['acme/*', 'model:**'])('%s brings in what nobody asked for, and follows it', async (glob) => {
+    const at = await seedAndOffice(FIRST, { hold: [glob] })
+    await whole(at, FIRST)
+    await until(async () => (await at.library.repos())[0]?.complete === true)
+    at.link.tell((await at.seed.publish(REPO, SECOND)).envelope)
+    await whole(at, SECOND)
+  })
+
+  it('brings in the rest of what was read in part', async () => {
+    const at = await seedAndOffice(FIRST)
+    await read(at.snapshot, 'config.json')
+    await until(async () => 'main' in (await at.store.catalogs.view(REPO)))
+    await at.library.stop()
+    const again = await startOffice({ trust: [at.seed], store: at.store, hold: ['**'] })
+    again.link.connect(at.seed.store)
+    await whole(again, FIRST)
+  })
+
+  it('leaves others alone', async () => {
+    const at = await seedAndOffice(FIRST, { hold: ['dataset:**', 'other/*'] })
+    await until(async () => (await at.library.repos()).length > 0)
+    expect(at.link.fetches).toEqual([])
+    expect(await at.store.catalogs.heldRepos()).toEqual([])
+  })
 })
 
 describe('a pull', () => {

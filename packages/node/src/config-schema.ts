@@ -107,6 +107,11 @@ export const configSchema = z
       .default([])
       .describe('Whose signatures count, for which repos: the first rule that matches decides.'),
     store: z.strictObject({ quota: parsedBy(parseSize, 'Most bytes to hold: 500GB, 1.5TiB.').optional() }).prefault({}),
+    hold: z
+      .array(z.string().min(1).max(200))
+      .max(1000)
+      .default([])
+      .describe('Repos to hold whole without anybody asking: globs over owner/name or type:owner/name.'),
     follow: z
       .enum(['complete', 'eager', 'manual'])
       .default('complete')

@@ -91,7 +91,13 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
     : undefined
   const library = createLibrary(
     { blobs, blocks, catalogs, swarm: mesh, source: mesh, log: log.room('mirror'), meter },
-    { policy, follow: config.follow, publisherId: signer.publisher, pending: (repo) => isPending(origin, repo) },
+    {
+      policy,
+      follow: config.follow,
+      hold: config.hold,
+      publisherId: signer.publisher,
+      pending: (repo) => isPending(origin, repo),
+    },
   )
 
   const status = createStatus(

@@ -1,4 +1,4 @@
-import { MeshError, REPO_TYPES, type RepoRef, globMatcher, repoKey } from '@hubmesh/content'
+import { MeshError, REPO_TYPES, type RepoRef, repoMatcher } from '@hubmesh/content'
 import { isPublisherId } from './identity.ts'
 
 export interface TrustRule {
@@ -51,14 +51,6 @@ const checkRule = (rule: TrustRule, number: number): TrustRule => {
   const type = rule.repos.map((glob) => /^([^/]*):/.exec(glob)?.[1]).find((type) => type !== undefined && !isType(type))
   if (type !== undefined) throw fail(`names repos of an unknown type`, `the types are ${REPO_TYPES.join(', ')}`)
   return { publishers, threshold: rule.threshold, repos: [...rule.repos] }
-}
-
-const repoMatcher = (globs: readonly string[]): ((repo: RepoRef) => boolean) => {
-  const matchers = globs.map((glob) => {
-    const matches = globMatcher([glob])
-    return glob.includes(':') ? (repo: RepoRef) => matches(repoKey(repo)) : (repo: RepoRef) => matches(repo.id)
-  })
-  return (repo) => matchers.some((matches) => matches(repo))
 }
 
 const isType = (text: string): boolean => (REPO_TYPES as readonly string[]).includes(text)
