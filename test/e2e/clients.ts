@@ -1,23 +1,29 @@
 import type { TestContext } from 'vitest'
-import { type PythonEnvironment, preparePython } from './python-environment.ts'
+import { prepareNode } from './node-environment.ts'
+import { preparePython } from './python-environment.ts'
 
-/**
- * The real clients that tests run, each set pinned and installed into an environment of its own. transformers and datasets
- * still ask for huggingface_hub below 2.
- */
-const CLIENT_SETS = {
+/** They still ask for huggingface_hub below 2, and go together, as most people have them. */
+const WITH_TORCH = [
+  'huggingface_hub==1.33.0',
+  'transformers==5.18.0',
+  'datasets==5.0.1',
+  'safetensors',
+  'torch==2.13.0',
+] as const
+
+/** The real Python clients that tests run, each set pinned and installed into an environment of its own. */
+const PYTHON_SETS = {
   'huggingface_hub 2.0.0': ['huggingface_hub==2.0.0'],
   'huggingface_hub 1.33.0': ['huggingface_hub==1.33.0'],
-  'transformers 5.18.0': [
-    'huggingface_hub==1.33.0',
-    'transformers==5.18.0',
-    'datasets==5.0.1',
-    'safetensors',
-    'torch==2.13.0',
-  ],
+  'transformers 5.18.0': WITH_TORCH,
+  'datasets 5.0.1': WITH_TORCH,
 } as const
 
-export type ClientSet = keyof typeof CLIENT_SETS
+/** Its runtimes take half a gigabyte: no devDependency, so that only those have it who run the matrix. */
+const NODE_SETS = { '@huggingface/transformers 4.3.1': ['@huggingface/transformers@4.3.1'] } as const
+
+export type PythonSet = keyof typeof PYTHON_SETS
+export type NodeSet = keyof typeof NODE_SETS
 
 /** The first run on a machine installs torch. */
 export const FIRST_RUN_MS = 20 * 60_000
@@ -25,14 +31,22 @@ export const FIRST_RUN_MS = 20 * 60_000
 /** Set where a missing client is a failure: where a skipped test would go unseen. */
 const REQUIRE_CLIENTS = 'HUBMESH_REQUIRE_CLIENTS'
 
-const prepared = new Map<ClientSet, Promise<PythonEnvironment>>()
+const prepared = new Map<string, Promise<string>>()
+
+/** The folder of programs of a set of Python clients; see `environmentOf`. */
+export const pythonPrograms = (context: TestContext, set: PythonSet): Promise<string> =>
+  environmentOf(context, set, () => preparePython(PYTHON_SETS[set], context.signal))
+
+/** The `node_modules` of a set of clients; see `environmentOf`. */
+export const nodeModules = (context: TestContext, set: NodeSet): Promise<string> =>
+  environmentOf(context, set, () => prepareNode(NODE_SETS[set], context.signal))
 
 /**
- * The environment of a set of clients, made at the first call on a machine. Where that cannot be done, the test is skipped,
- * loudly; with `HUBMESH_REQUIRE_CLIENTS=1` it fails.
+ * Made at the first call on a machine. Where that cannot be done, the test is skipped, loudly; with
+ * `HUBMESH_REQUIRE_CLIENTS=1` it fails.
  */
-export const clients = async (context: TestContext, set: ClientSet): Promise<PythonEnvironment> => {
-  const preparing = prepared.get(set) ?? preparePython(CLIENT_SETS[set], context.signal)
+const environmentOf = async (context: TestContext, set: string, prepare: () => Promise<string>): Promise<string> => {
+  const preparing = prepared.get(set) ?? prepare()
   prepared.set(set, preparing)
   try {
     return await preparing

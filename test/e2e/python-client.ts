@@ -1,11 +1,9 @@
 import type { TestContext } from 'vitest'
-import { type ClientSet, clients } from './clients.ts'
+import { type PythonSet, pythonPrograms } from './clients.ts'
 import { type ScriptUser, scriptUser } from './script-user.ts'
 
 /** A user of the Hub's Python libraries, with a home and cache of their own. */
 export interface PythonClient extends ScriptUser {
-  /** Runs a script of this folder that prints JSON in its last line. */
-  ask(name: string, ...args: string[]): Promise<unknown>
   /** Runs the `hf` command. @returns its output */
   hf(...args: string[]): Promise<string>
   /** The folder of a snapshot in its cache. */
@@ -20,14 +18,12 @@ const UNDISTURBED = {
   HF_UPDATE_DOWNLOAD_COUNTS: '0',
 }
 
-/** A client of `endpoint`. The test is skipped, loudly, where it cannot be installed (see `clients`). */
-export const pythonClient = async (context: TestContext, set: ClientSet, endpoint: string): Promise<PythonClient> => {
-  const { bin } = await clients(context, set)
+/** A client of `endpoint`. The test is skipped, loudly, where it cannot be installed (see `clients.ts`). */
+export const pythonClient = async (context: TestContext, set: PythonSet, endpoint: string): Promise<PythonClient> => {
+  const bin = await pythonPrograms(context, set)
   const user = await scriptUser(context, endpoint, { bin, env: UNDISTURBED })
   return {
     ...user,
-    ask: async (name, ...args) =>
-      JSON.parse((await user.script(name, ...args)).trim().split('\n').at(-1) ?? '') as unknown,
     hf: (...args) => user.program('hf', ...args),
     snapshot: (repo, commit) => {
       const [type, id] = typeAndId(repo)

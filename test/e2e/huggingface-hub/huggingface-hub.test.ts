@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type HubFile, type SampleHub, differencesFrom, readAll } from '@hubmesh/testing'
 import { expect } from 'vitest'
-import type { ClientSet } from '../clients.ts'
+import type { PythonSet } from '../clients.ts'
 import { type MatrixClient, type Scene, clientMatrix } from '../matrix/client-matrix.ts'
 import { BARE, DATASET, GATED, MODEL, MODEL_REFS, PRIVATE, SPACE, addHubRepos } from '../matrix/hub-repos.ts'
 import { type PythonClient, pythonClient, typeAndId } from '../python-client.ts'
@@ -12,7 +12,7 @@ import { snapshots } from '../sample-repos.ts'
 const VERSIONS = ['2.0.0', '1.33.0'] as const
 
 const client = (version: (typeof VERSIONS)[number]): MatrixClient => {
-  const set: ClientSet = `huggingface_hub ${version}`
+  const set: PythonSet = `huggingface_hub ${version}`
   const user = ({ context, endpoint }: Scene): Promise<PythonClient> => pythonClient(context, set, endpoint)
   return {
     name: 'huggingface_hub',
@@ -70,8 +70,8 @@ const withoutLastCommits = (answers: unknown): unknown =>
   JSON.parse(JSON.stringify(answers, (key, value: unknown) => (/^last_?commit$/i.test(key) ? undefined : value)))
 
 /** Asked once, while it is there. */
-const hubAnswers = new Map<ClientSet, Promise<unknown>>()
-const answersOfHub = ({ context, hub }: Scene, set: ClientSet): Promise<unknown> => {
+const hubAnswers = new Map<PythonSet, Promise<unknown>>()
+const answersOfHub = ({ context, hub }: Scene, set: PythonSet): Promise<unknown> => {
   const said = hubAnswers.get(set) ?? pythonClient(context, set, hub.url).then(answers)
   hubAnswers.set(set, said)
   return said

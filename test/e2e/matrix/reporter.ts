@@ -35,9 +35,11 @@ export const matrixReporter = (): Reporter => {
 const cellsOf = (module: TestModule) =>
   [...module.children.allTests()].filter((test) => test.meta().matrix !== undefined)
 
-/** Nothing of it was skipped, by name or for want of the client. */
-const isWholeModule = (module: TestModule): boolean =>
-  cellsOf(module).every((test) => test.result().state === 'passed' || test.result().state === 'failed')
+/** Nothing of it was skipped: by name, for want of the client, or because it did not start. */
+const isWholeModule = (module: TestModule): boolean => {
+  const cells = cellsOf(module)
+  return cells.length > 0 && cells.every((test) => ['passed', 'failed'].includes(test.result().state))
+}
 
 const resultsOf = (module: TestModule): MatrixResult[] =>
   cellsOf(module).flatMap((test) => {

@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { differencesFrom, readAll } from '@hubmesh/testing'
+import { expect } from 'vitest'
+import { type Scene, clientMatrix } from '../matrix/client-matrix.ts'
+import { DATASET, FOR_JS, MODEL, PRIVATE, SPACE, addHubRepos } from '../matrix/hub-repos.ts'
+import { typeAndId } from '../python-client.ts'
+import { type ScriptUser, scriptUser } from '../script-user.ts'
+
+const MODULES = fileURLToPath(new URL('../../node_modules', import.meta.url))
+const FILE = 'data/1048577.bin'
+
+const user = ({ context }: Scene, endpoint: string): Promise<ScriptUser> =>
+  scriptUser(context, endpoint, { modules: MODULES })
+
+const files =
+  (revision: string) =>
+  async (scene: Scene): Promise<void> => {
+    const js = await user(scene, scene.endpoint)
+    const source = scene.hub.source(FOR_JS, revision)
+    const file = source.get(FILE)
+    if (file === undefined) throw new Error(`the repo has ${FILE}`)
+    const bytes = Buffer.from(await readAll(file.content))
+    const said = await js.ask('huggingface-hub-js/files.mjs', FOR_JS, revision, FILE)
+    expect(said).toEqual({
+      sizes: Object.fromEntries([...source.values()].map(({ path, size }) => [path, size])),
+      size: file.size,
+      sha256: file.sha256,
+      slice: bytes.toString('hex', 1000, 1010),
+      pointer: `version https://git-lfs.github.com/spec/v1\noid sha256:${file.sha256}\nsize ${file.size}\n`,
+      there: true,
+      notThere: [false, null],
+      paths: [FILE],
+      folder: expect.any(String),
+    })
+    expect(await differencesFrom(source, join(js.home, (said as { folder: string }).folder))).toEqual([])
+  }
+
+const answers = async (js: ScriptUser): Promise<unknown> => {
+  const ids = [MODEL, DATASET, SPACE, PRIVATE].map((repo) => typeAndId(repo)[1])
+  return js.ask('huggingface-hub-js/info.mjs', ...ids)
+}
+
+/** Asked once, while it is there. */
+let ofHub: Promise<unknown> | undefined
+const info = async (scene: Scene): Promise<void> => {
+  ofHub ??= user(scene, scene.hub.url).then(answers)
+  expect(await answers(await user(scene, scene.endpoint))).toEqual(await ofHub)
+}
+
+const { version } = JSON.parse(await readFile(join(MODULES, '@huggingface/hub/package.json'), 'utf8')) as {
+  version: string
+}
+
+clientMatrix(
+  [
+    {
+      name: '@huggingface/hub',
+      version,
+      exercises: {
+        'listFiles, downloadFile (whole, slice, raw), fileExists, pathsInfo, snapshotDownload': files('main'),
+        'the same of a pull request': files('refs/pr/1'),
+        'modelInfo, datasetInfo, spaceInfo, listings, commits, access, errors': info,
+      },
+    },
+  ],
+  { add: addHubRepos },
+)
