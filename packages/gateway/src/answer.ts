@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { ServerResponse } from 'node:http'
+import { KIB } from '@hubmesh/content'
 import { matchesNone } from './http/conditional.ts'
 
 export type HeaderFields = Readonly<Record<string, string>>
@@ -45,6 +46,9 @@ export const withTag = (answer: Answer, ifNoneMatch: string | undefined): Answer
   return { status, headers: { ...headers, ETag: tag }, body }
 }
 
+/** Node writes text together with the head, in one piece, and bytes behind it: for a few of them that takes a quarter longer. */
+const JOINED_BYTES = 16 * KIB
+
 /** Sends an answer over a response that nothing was written to. Never rejects. */
 export const respond = async (response: ServerResponse, answer: Answer): Promise<void> => {
   const { status, headers, body } = answer
@@ -58,5 +62,6 @@ export const respond = async (response: ServerResponse, answer: Answer): Promise
   const bodiless = status === 204 || status === 304 || 'Content-Length' in headers
   response.writeHead(status, bodiless ? headers : { ...headers, 'Content-Length': String(length) })
   // Node itself leaves the body out of an answer to HEAD.
-  response.end(body)
+  if (Buffer.isBuffer(body) && body.length <= JOINED_BYTES) response.end(body.toString('latin1'), 'latin1')
+  else response.end(body)
 }

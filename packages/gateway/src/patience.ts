@@ -9,37 +9,23 @@ export const API_PATIENCE_MS = 60_000
 const MIN_PAUSE_MS = 250
 const MAX_PAUSE_MS = 2_000
 
-/**
- * Asks until the answer is known, or patience ends.
- * @throws MeshError `not-ready` at the end of patience, whatever else `ask` throws, and the signal's reason
- */
-export const patiently = async <T>(
-  ask: (signal: AbortSignal) => Promise<T>,
-  { signal, patienceMs }: { signal: AbortSignal; patienceMs: number },
-): Promise<T> => {
-  const end = performance.now() + patienceMs
-  for (;;) {
-    try {
-      return await within(ask, { signal, ms: end - performance.now() })
-    } catch (error) {
-      const pause = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, (retryAfterOf(error) ?? 1) * 1000))
-      if (!isMeshError(error, 'not-ready') || performance.now() + pause > end) throw error
-      await sleep(pause, undefined, { signal })
-    }
-  }
+/** How long may be waited, for all that one request waits for. Dispose of it when there is nothing more to wait for. */
+export interface Deadline extends Disposable {
+  /** By `performance.now()`. */
+  readonly at: number
+  /**
+   * Runs `ask` with a signal that ends at the deadline; does not rely on `ask` to heed it.
+   * @throws MeshError `not-ready` when time is up, else what `ask` throws
+   */
+  run<T>(ask: (signal: AbortSignal) => Promise<T>): Promise<T>
 }
 
-/**
- * Runs `ask` with a signal that ends after `ms`; does not rely on `ask` to heed it.
- * @throws MeshError `not-ready` when time is up, else what `ask` throws
- */
-export const within = async <T>(
-  ask: (signal: AbortSignal) => Promise<T>,
-  { signal, ms }: { signal: AbortSignal; ms: number },
-): Promise<T> => {
+/** @throws the signal's reason when it has ended */
+export const createDeadline = ({ signal, ms }: { signal: AbortSignal; ms: number }): Deadline => {
   signal.throwIfAborted()
   const controller = new AbortController()
   const { promise: ended, reject } = Promise.withResolvers<never>()
+  ended.catch(() => {}) // whoever waits hears of it
   const end = (reason: unknown): void => {
     controller.abort(reason)
     reject(reason)
@@ -50,11 +36,47 @@ export const within = async <T>(
     () => end(new MeshError('not-ready', 'nothing is known of it yet', { retryAfter: 5 })),
     Math.max(0, ms),
   )
-  try {
-    return await Promise.race([ask(controller.signal), ended])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', leave)
+  return {
+    at: performance.now() + ms,
+    run: (ask) => (controller.signal.aborted ? ended : Promise.race([ask(controller.signal), ended])),
+    [Symbol.dispose]: () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', leave)
+    },
+  }
+}
+
+/** `run` under a deadline of its own. @throws as `Deadline.run` */
+export const within = async <T>(
+  ask: (signal: AbortSignal) => Promise<T>,
+  options: { signal: AbortSignal; ms: number },
+): Promise<T> => {
+  using deadline = createDeadline(options)
+  return await deadline.run(ask)
+}
+
+/** `untilKnown` under a deadline of its own. @throws as `untilKnown` */
+export const patiently = async <T>(
+  ask: (signal: AbortSignal) => Promise<T>,
+  { signal, patienceMs }: { signal: AbortSignal; patienceMs: number },
+): Promise<T> => {
+  using deadline = createDeadline({ signal, ms: patienceMs })
+  return await untilKnown(ask, deadline)
+}
+
+/**
+ * Asks until the answer is known, or the deadline comes.
+ * @throws MeshError `not-ready` at the deadline, whatever else `ask` throws, and the signal's reason
+ */
+export const untilKnown = async <T>(ask: (signal: AbortSignal) => Promise<T>, deadline: Deadline): Promise<T> => {
+  for (;;) {
+    try {
+      return await deadline.run(ask)
+    } catch (error) {
+      const pause = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, (retryAfterOf(error) ?? 1) * 1000))
+      if (!isMeshError(error, 'not-ready') || performance.now() + pause > deadline.at) throw error
+      await deadline.run((signal) => sleep(pause, undefined, { signal }))
+    }
   }
 }
 

@@ -133,7 +133,9 @@ describe('revisionSplits', () => {
     [['main', 'a%2Fb', ''], 0, ['main|a/b', 'main/a/b|', 'main/a/b/|']],
     [['main'], 1, []],
   ] as const)('%j', (segments, minPath, expected) =>
-    expect(revisionSplits(segments, minPath).map(({ revision, path }) => `${revision}|${path}`)).toEqual(expected),
+    expect(Array.from(revisionSplits(segments, minPath), ({ revision, path }) => `${revision}|${path}`)).toEqual(
+      expected,
+    ),
   )
 })
 

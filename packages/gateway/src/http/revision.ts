@@ -14,11 +14,12 @@ const MAX_REVISION_SEGMENTS = 3
  * one segment, JS `listFiles` writes `refs/pr/1` with bare slashes.
  * @param minPath segments that the path must have: 1 for a file, 0 where the commit's root will do
  */
-export const revisionSplits = (segments: readonly string[], minPath: 0 | 1): RevisionSplit[] => {
+export function* revisionSplits(segments: readonly string[], minPath: 0 | 1): Generator<RevisionSplit> {
   const most = Math.min(MAX_REVISION_SEGMENTS, segments.length - minPath)
-  const splits = Array.from({ length: Math.max(0, most) }, (_, count) => splitAt(segments, count + 1))
   // No ref is called just `refs`: do not ask for it first.
-  return segments[0] === 'refs' && most === MAX_REVISION_SEGMENTS ? splits.toReversed() : splits
+  if (segments[0] === 'refs' && most === MAX_REVISION_SEGMENTS) {
+    for (let count = most; count > 0; count -= 1) yield splitAt(segments, count)
+  } else for (let count = 1; count <= most; count += 1) yield splitAt(segments, count)
 }
 
 /** The revision where nothing can follow it: however many segments there are. */

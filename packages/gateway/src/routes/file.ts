@@ -1,42 +1,37 @@
-import {
-  type ByteSource,
-  type FileBody,
-  type FileEntry,
-  type Snapshot,
-  isFile,
-  isMeshError,
-  isRepoPath,
-} from '@hubmesh/content'
+import { type ByteSource, type FileBody, type FileEntry, isFile, isMeshError, isRepoPath } from '@hubmesh/content'
 import type { Answer, HeaderFields } from '../answer.ts'
 import { fileStream } from '../body/file-stream.ts'
 import { errorAnswer, failureAnswer, isOurFault } from '../errors.ts'
 import { planOf } from '../http/send-plan.ts'
-import { within } from '../patience.ts'
+import type { Deadline } from '../patience.ts'
 import { fileHeaders, pinnedLocation } from './file-headers.ts'
-import { type GatewayRequest, type Handler, type Room, bytesPatience } from './request.ts'
+import { type GatewayRequest, type Handler, type Room, bytesDeadline, bytesPatience } from './request.ts'
 import { type Pinned, entryNotFound, pinPath, pinQuery, renamed, snapshotHeaders } from './snapshot.ts'
 
 /** The file itself, straight from here: 200, 206, 304 or 416, never a redirect. */
 export const resolve: Handler<'resolve'> = async (room, route, request) => {
-  const pinned = await pinPath(room, route, request, { minPath: 1, patienceMs: bytesPatience(request) })
+  using deadline = bytesDeadline(request)
+  const pinned = await pinPath(room, route, 1, deadline)
   const moved = renamed(pinned.snapshot, route, request)
-  return moved ?? answerFile(room, request, pinned, pinnedLocation(request, pinned))
+  return moved ?? (await answerFile(room, request, { ...pinned, deadline }, pinnedLocation(request, pinned)))
 }
 
 /** `/models/{owner}/{repo}/{path}`: for people and scripts. The default branch, or `?revision=`. */
 export const plain: Handler<'plain'> = async (room, route, request) => {
-  const pinned = await pinQuery(room, route, request)
-  return renamed(pinned.snapshot, route, request) ?? answerFile(room, request, pinned)
+  using deadline = bytesDeadline(request)
+  const pinned = await pinQuery(room, route, request, deadline)
+  return renamed(pinned.snapshot, route, request) ?? (await answerFile(room, request, { ...pinned, deadline }))
 }
 
 /** What git holds: the file itself, or the three lines of an LFS pointer. */
 export const raw: Handler<'raw'> = async (room, route, request) => {
-  const pinned = await pinPath(room, route, request, { minPath: 1, patienceMs: bytesPatience(request) })
+  using deadline = bytesDeadline(request)
+  const pinned = await pinPath(room, route, 1, deadline)
   const moved = renamed(pinned.snapshot, route, request)
   if (moved !== undefined) return moved
-  const found = await findFile(pinned, request)
+  const found = await findFile({ ...pinned, deadline })
   if ('status' in found) return found
-  if (found.lfs === undefined) return answerFile(room, request, pinned)
+  if (found.lfs === undefined) return await answerFile(room, request, { ...pinned, deadline })
   const pointer = Buffer.from(
     `version https://git-lfs.github.com/spec/v1\noid sha256:${found.lfs.oid}\nsize ${found.lfs.size}\n`,
   )
@@ -47,15 +42,19 @@ export const raw: Handler<'raw'> = async (room, route, request) => {
   return { status: plan.status, headers: { ...headers, 'X-Mesh-Source': 'local' }, body: part }
 }
 
+interface PinnedInTime extends Pinned {
+  readonly deadline: Deadline
+}
+
 /** @param more headers for what is sent of the file */
 const answerFile = async (
   room: Room,
   request: GatewayRequest,
-  pinned: Pinned,
+  pinned: PinnedInTime,
   more: HeaderFields = {},
 ): Promise<Answer> => {
   const { snapshot } = pinned
-  const file = await findFile(pinned, request)
+  const file = await findFile(pinned)
   if ('status' in file) return file
   const plan = planOf(request.headers, { size: file.size, etag: `"${file.lfs?.oid ?? file.oid}"` })
   const headers = fileHeaders(request, pinned, file, plan)
@@ -72,7 +71,7 @@ const answerFile = async (
   }
   try {
     const { signal } = request
-    const body = await openBody(snapshot, file, request)
+    const body = await openBody(pinned, file)
     const stream = { range: part, signal, patienceMs: bytesPatience(request), pool: room.pool, log: room.log }
     return { ...sent(body.source), body: await fileStream(body, stream) }
   } catch (error) {
@@ -82,13 +81,10 @@ const answerFile = async (
 }
 
 /** Closes what opens too late for anyone to read it. */
-const openBody = async (snapshot: Snapshot, file: FileEntry, request: GatewayRequest): Promise<FileBody> => {
+const openBody = async ({ snapshot, deadline }: PinnedInTime, file: FileEntry): Promise<FileBody> => {
   let opening: Promise<FileBody> | undefined
   try {
-    return await within((signal) => (opening = snapshot.open(file, { signal })), {
-      signal: request.signal,
-      ms: bytesPatience(request),
-    })
+    return await deadline.run((signal) => (opening = snapshot.open(file, { signal })))
   } catch (error) {
     const ignore = (): void => {} // the error itself is told
     void opening?.then((body) => body.close()).catch(ignore)
@@ -97,10 +93,9 @@ const openBody = async (snapshot: Snapshot, file: FileEntry, request: GatewayReq
 }
 
 /** The file's entry, or the answer that there is none. */
-const findFile = async ({ snapshot, path }: Pinned, request: GatewayRequest): Promise<FileEntry | Answer> => {
+const findFile = async ({ snapshot, path, deadline }: PinnedInTime): Promise<FileEntry | Answer> => {
   if (!isRepoPath(path))
     return errorAnswer(400, 'not a path inside a repo', { headers: { 'X-Repo-Commit': snapshot.revision } })
-  const { signal } = request
-  const entry = await within((signal) => snapshot.entry(path, { signal }), { signal, ms: bytesPatience(request) })
+  const entry = await deadline.run((signal) => snapshot.entry(path, { signal }))
   return entry !== undefined && isFile(entry) ? entry : entryNotFound(snapshot, path, { bytes: true })
 }

@@ -3,7 +3,7 @@ import type { Library, Log, NodeStatus, RepoRef } from '@hubmesh/content'
 import type { Answer } from '../answer.ts'
 import type { BufferPool } from '../body/buffer-pool.ts'
 import type { Route } from '../http/route.ts'
-import { BYTES_PATIENCE_MS } from '../patience.ts'
+import { BYTES_PATIENCE_MS, type Deadline, createDeadline } from '../patience.ts'
 
 /** What the routes work with. */
 export interface Room {
@@ -39,6 +39,10 @@ export type Handler<Kind extends Route['kind']> = (
 /** How much longer a client that asked for file bytes can be let wait. */
 export const bytesPatience = (request: GatewayRequest): number =>
   Math.max(0, request.startedAt + BYTES_PATIENCE_MS - performance.now())
+
+/** For all that a request for file bytes waits for before its first byte. */
+export const bytesDeadline = (request: GatewayRequest): Deadline =>
+  createDeadline({ signal: request.signal, ms: bytesPatience(request) })
 
 /** `models/owner/name` with the type's plural, as it stands in API paths. */
 export const apiPath = (repo: RepoRef): string => `/api/${repo.type}s/${repo.id}`

@@ -2,7 +2,7 @@ import { isFile } from '@hubmesh/content'
 import { type Answer, json, text } from '../answer.ts'
 import { errorAnswer } from '../errors.ts'
 import { within } from '../patience.ts'
-import { type Handler, bytesPatience } from './request.ts'
+import { type Handler, bytesDeadline } from './request.ts'
 import { pinQuery, renamed, snapshotHeaders } from './snapshot.ts'
 
 const STATUS_PATIENCE_MS = 5_000
@@ -50,11 +50,11 @@ export const git: Handler<'git'> = (_room, _route, { base }): Answer =>
 
 /** `/{owner}/{repo}/SHA256SUMS[?revision=]`, for `sha256sum -c`. No repo path has a character that its format escapes. */
 export const sums: Handler<'sums'> = async (room, route, request): Promise<Answer> => {
-  const { snapshot } = await pinQuery(room, route, request)
+  using deadline = bytesDeadline(request)
+  const { snapshot } = await pinQuery(room, route, request, deadline)
   const moved = renamed(snapshot, route, request)
   if (moved !== undefined) return moved
-  const { signal } = request
-  const entries = await within((signal) => snapshot.entries({ signal }), { signal, ms: bytesPatience(request) })
+  const entries = await deadline.run((signal) => snapshot.entries({ signal }))
   const lines = entries.filter(isFile).map((file) => `${file.sha256}  ${file.path}\n`)
   return text(lines.join(''), snapshotHeaders(snapshot))
 }

@@ -5,8 +5,8 @@ import { encodePath, headerText } from '../http/headers.ts'
 import { type RevisionSplit, revisionSplits, wholeRevision } from '../http/revision.ts'
 import type { RepoRoute } from '../http/route.ts'
 import { pathSegments, querySuffix } from '../http/target.ts'
-import { API_PATIENCE_MS, patiently } from '../patience.ts'
-import { type GatewayRequest, type Room, bytesPatience } from './request.ts'
+import { API_PATIENCE_MS, type Deadline, createDeadline, untilKnown } from '../patience.ts'
+import type { GatewayRequest, Room } from './request.ts'
 
 /** One commit that a request is pinned to, and the path within it that was asked for. */
 export interface Pinned extends RevisionSplit {
@@ -19,47 +19,44 @@ export interface Pinned extends RevisionSplit {
  */
 export const pinRevision = async (room: Room, route: RepoRoute<string>, request: GatewayRequest): Promise<Snapshot> => {
   const revision = route.rest.length === 0 ? 'HEAD' : wholeRevision(route.rest)
-  const pinned = await pinFirst(room, route, request, {
-    splits: [{ revision, path: '' }],
-    patienceMs: API_PATIENCE_MS,
-  })
-  return pinned.snapshot
+  using deadline = createDeadline({ signal: request.signal, ms: API_PATIENCE_MS })
+  const { snapshot } = await pinFirst(room, route, [{ revision, path: '' }], deadline)
+  return snapshot
 }
 
 /**
  * Finds the commit of a route with a path behind the revision.
+ * @param minPath segments that the path must have
  * @throws MeshError as `Library.resolve`
  */
-export const pinPath = (
-  room: Room,
-  route: RepoRoute<string>,
-  request: GatewayRequest,
-  { minPath, patienceMs }: { minPath: 0 | 1; patienceMs: number },
-): Promise<Pinned> => pinFirst(room, route, request, { splits: revisionSplits(route.rest, minPath), patienceMs })
+export const pinPath = (room: Room, route: RepoRoute<string>, minPath: 0 | 1, deadline: Deadline): Promise<Pinned> =>
+  pinFirst(room, route, revisionSplits(route.rest, minPath), deadline)
 
 /**
  * Finds the commit of a plain path, where the query names the revision.
  * @throws MeshError as `Library.resolve`
  */
-export const pinQuery = (room: Room, route: RepoRoute<string>, request: GatewayRequest): Promise<Pinned> => {
-  const split = { revision: request.query.get('revision') ?? 'HEAD', path: wholeRevision(route.rest) }
-  return pinFirst(room, route, request, { splits: [split], patienceMs: bytesPatience(request) })
+export const pinQuery = (
+  room: Room,
+  route: RepoRoute<string>,
+  { query }: GatewayRequest,
+  deadline: Deadline,
+): Promise<Pinned> => {
+  const split = { revision: query.get('revision') ?? 'HEAD', path: wholeRevision(route.rest) }
+  return pinFirst(room, route, [split], deadline)
 }
 
 /** The first reading of revision and path whose revision there is. */
 const pinFirst = async (
   { library }: Room,
   { repo }: RepoRoute<string>,
-  { signal }: GatewayRequest,
-  { splits, patienceMs }: { splits: readonly RevisionSplit[]; patienceMs: number },
+  splits: Iterable<RevisionSplit>,
+  deadline: Deadline,
 ): Promise<Pinned> => {
   let failure: unknown
   for (const split of splits) {
     try {
-      const snapshot = await patiently((signal) => library.resolve(repo, split.revision, { signal }), {
-        signal,
-        patienceMs,
-      })
+      const snapshot = await untilKnown((signal) => library.resolve(repo, split.revision, { signal }), deadline)
       return { ...split, snapshot }
     } catch (error) {
       if (!isMeshError(error, 'revision-not-found')) throw error

@@ -2,7 +2,7 @@ import { type CommitInfo, type Entry, type Snapshot, isFile, isRepoPath } from '
 import { type Answer, json } from '../answer.ts'
 import { encodePath } from '../http/headers.ts'
 import { nextLink, pageOf, parseCursor, parseLimit } from '../http/paging.ts'
-import { API_PATIENCE_MS } from '../patience.ts'
+import { API_PATIENCE_MS, createDeadline } from '../patience.ts'
 import { type Handler, apiPath, isYes } from './request.ts'
 import { entryNotFound, pinPath, renamed, snapshotHeaders } from './snapshot.ts'
 
@@ -11,7 +11,8 @@ const PAGE_ENTRIES = 1000
 
 /** `/api/{type}/{id}/tree/{rev}[/{folder}]`. Python downloads by it alone: complete, or an error. */
 export const tree: Handler<'tree'> = async (room, route, request): Promise<Answer> => {
-  const pinned = await pinPath(room, route, request, { minPath: 0, patienceMs: API_PATIENCE_MS })
+  using deadline = createDeadline({ signal: request.signal, ms: API_PATIENCE_MS })
+  const pinned = await pinPath(room, route, 0, deadline)
   const { snapshot, path } = pinned
   const moved = renamed(snapshot, route, request)
   if (moved !== undefined) return moved
