@@ -3,11 +3,16 @@
  * meanwhile. `change.test.ts` has sites that move when they are complete.
  */
 import { createHash } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { once } from 'node:events'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { type Server, createServer, request as httpRequest } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { MIB, chunkCid, sha256Of } from '@hubmesh/content'
 import { type SampleHub, createSampleHub } from '@hubmesh/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { FIRST_RUN_MS } from '../e2e/clients.ts'
+import { pythonClient } from '../e2e/python-client.ts'
 import { type Swarm, type SwarmNode, createSwarm } from './local-swarm.ts'
 
 const REPO = 'acme/voice'
@@ -94,6 +99,50 @@ describe('a site moves', () => {
       files_updated: [],
     })
   })
+})
+
+/** In front of a gateway: holds back the first answer to HEAD of `main` until `move` is done. */
+const slowProxy = async (gateway: string, move: () => Promise<unknown>): Promise<Server> => {
+  let moving: Promise<unknown> | undefined
+  const proxy = createServer((request, response) => {
+    const { method, headers, url = '' } = request
+    const asked = httpRequest(`${gateway}${url}`, { method, headers }, (answer) => {
+      if (method === 'HEAD' && url.includes('/resolve/main/')) moving ??= move()
+      void (moving ?? Promise.resolve()).then(() => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(response)
+      })
+    })
+    request.pipe(asked)
+  })
+  proxy.listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  return proxy
+}
+
+describe('a branch that moves between HEAD and GET', { timeout: FIRST_RUN_MS }, () => {
+  it.for(['huggingface_hub 2.0.0', 'huggingface_hub 1.33.0'] as const)(
+    'mixes nothing for %s',
+    async (version, context) => {
+      const before = hub.sha(REPO)
+      await expect.poll(() => commitOf('eager'), { timeout: 30_000 }).toBe(before)
+      const proxy = await slowProxy(at('eager').gateway, async () => {
+        const after = await hub.commit(REPO, { 'w.bin': { seed: version, size: 3 * MIB } })
+        await expect.poll(() => commitOf('eager'), { timeout: 30_000 }).toBe(after)
+      })
+      try {
+        const { port } = proxy.address() as AddressInfo
+        const client = await pythonClient(context, version, `http://127.0.0.1:${port}`)
+        await client.hf('download', REPO, 'w.bin')
+        const got = await readFile(join(client.snapshot(REPO, before), 'w.bin'))
+        expect(sha256Of(got)).toBe(sourceOf('w.bin', before))
+        expect(hub.sha(REPO)).not.toBe(before)
+      } finally {
+        proxy.closeAllConnections()
+        proxy.close()
+      }
+    },
+  )
 })
 
 describe.each(POLICIES)('after a move, at a site that is %s,', (policy) => {
