@@ -1,8 +1,11 @@
-/** Plain download tools and the Hub's JavaScript library, unchanged, through a cold office's gateway. */
+/**
+ * curl and the Hub's JavaScript library, unchanged, through a cold office's gateway. All that these and other tools do stands
+ * in the matrix of `npx -y pnpm@12 test:clients`.
+ */
 import { hash } from 'node:crypto'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { downloadFile, fileExists, listFiles, snapshotDownload } from '@huggingface/hub'
+import { downloadFile, snapshotDownload } from '@huggingface/hub'
 import { ODD_PATHS, type SampleHub, buildRepo, createSampleHub, differencesFrom } from '@hubmesh/testing'
 import { type TestContext, afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
@@ -15,8 +18,8 @@ const JS_REPO = 'acme/for-javascript'
 /** The library puts paths into URLs as they are: these, no server can tell from others. */
 const SAID_BY_JS = ODD_PATHS.filter((path) => !/%25|[#?]/.test(path))
 const MB = 1_000_000
-/** One for each tool, so that each finds its file cold. */
-const WEIGHTS = ['curl', 'resumed', 'wget', 'aria2'].map((name) => `weights/${name}.bin`)
+/** One for each test, so that each finds its file cold. */
+const WEIGHTS = ['curl', 'resumed', 'js'].map((name) => `weights/${name}.bin`)
 
 let hub: SampleHub
 let swarm: Swarm
@@ -137,36 +140,9 @@ describe('curl', () => {
   })
 })
 
-describe('other tools', () => {
-  test('wget -c resumes', async (context) => {
-    const wget = await tool(context, 'wget')
-    const file = join(wget.folder, 'wget.bin')
-    await writeFile(file, (await original('weights/wget.bin')).subarray(0, MB))
-    await wget('-q', '-c', urlOf('weights/wget.bin'))
-    expectWhole(await readFile(file), 'weights/wget.bin')
-  })
-
-  test('aria2c -x4 -s4 takes a cold file in four pieces at once', async (context) => {
-    const aria2 = await tool(context, 'aria2c')
-    await aria2('-q', '-x4', '-s4', '-k1M', urlOf('weights/aria2.bin'))
-    expectWhole(await readFile(join(aria2.folder, 'aria2.bin')), 'weights/aria2.bin')
-  })
-
-  test('sha256sum -c finds all that curl got as SHA256SUMS says', async (context) => {
-    const [curl, sha256sum] = [await tool(context, 'curl'), await tool(context, 'sha256sum')]
-    await curl('-sS', '-f', '-o', join(sha256sum.folder, 'SHA256SUMS'), `${office.gateway}/${REPO}/SHA256SUMS`)
-    const paths = [...hub.source(REPO).keys()]
-    const wanted = paths.flatMap((path) => ['-o', join(sha256sum.folder, path), urlOf(path)])
-    await curl('-sS', '-f', '--create-dirs', ...wanted)
-    const said = await sha256sum('-c', 'SHA256SUMS')
-    expect(said.trim().split('\n')).toEqual(paths.map((path) => `${path}: OK`))
-  })
-})
-
 describe('@huggingface/hub', () => {
   const bytesOf = async (blob?: Blob | null): Promise<Buffer> =>
     Buffer.from((await blob?.arrayBuffer()) ?? new ArrayBuffer())
-  const files = (): string[] => [...hub.source(JS_REPO).keys()].toSorted()
 
   test('snapshotDownload gets a cold repo with empty files and odd names', async (context) => {
     vi.spyOn(console, 'debug').mockImplementation(() => {}) // it names each file
@@ -176,17 +152,9 @@ describe('@huggingface/hub', () => {
     expect(await differencesFrom(hub.source(JS_REPO), folder)).toEqual([])
   })
 
-  test('listFiles lists them, with sizes', async () => {
-    const listed = await Array.fromAsync(listFiles({ repo: JS_REPO, hubUrl: office.gateway, recursive: true }))
-    const sizes = listed.filter(({ type }) => type === 'file').map(({ path, size }) => [path, size])
-    expect(Object.fromEntries(sizes)).toEqual(
-      Object.fromEntries(files().map((path) => [path, hub.source(JS_REPO).get(path)?.size])),
-    )
-  })
-
   test('downloadFile gets a file, a part of it, an empty one, and null for none', async () => {
     const get = async (path: string): Promise<Blob | null> => downloadFile({ repo: REPO, path, hubUrl: office.gateway })
-    const path = 'weights/aria2.bin'
+    const path = 'weights/js.bin'
     const whole = await original(path)
     const file = await get(path)
     expect(file?.size).toBe(whole.length)
@@ -194,19 +162,5 @@ describe('@huggingface/hub', () => {
     expectWhole(await bytesOf(file), path)
     expect((await get('data/0.bin'))?.size).toBe(0)
     expect(await get('no/such.bin')).toBeNull()
-  })
-
-  test('downloadFile with raw gets the pointer that git has', async () => {
-    const pointer = await downloadFile({ repo: REPO, path: WEIGHTS[0] ?? '', raw: true, hubUrl: office.gateway })
-    const sha256 = hub.source(REPO).get(WEIGHTS[0] ?? '')?.sha256
-    expect(await pointer?.text()).toBe(
-      `version https://git-lfs.github.com/spec/v1\noid sha256:${sha256}\nsize ${8 * MB + 1}\n`,
-    )
-  })
-
-  test('fileExists tells what is there', async () => {
-    const there = (path: string): Promise<boolean> => fileExists({ repo: JS_REPO, path, hubUrl: office.gateway })
-    expect(await Promise.all(files().map(there))).toEqual(files().map(() => true))
-    expect(await there('no/such.bin')).toBe(false)
   })
 })

@@ -17,6 +17,7 @@ export * from './memory/store.ts'
 export * from './sample-hub/compare.ts'
 export * from './sample-hub/content.ts'
 export type { Fault, FaultKind, Faults, HubRoute } from './sample-hub/faults.ts'
+export { lfsPointer } from './sample-hub/git.ts'
 export type { RequestRecord } from './sample-hub/ledger.ts'
 export type {
   CommitOptions,

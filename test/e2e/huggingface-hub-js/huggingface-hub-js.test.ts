@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { differencesFrom, readAll } from '@hubmesh/testing'
+import { differencesFrom, lfsPointer, readAll } from '@hubmesh/testing'
 import { expect } from 'vitest'
 import { type Scene, clientMatrix } from '../matrix/client-matrix.ts'
 import { DATASET, FOR_JS, MODEL, PRIVATE, SPACE, addHubRepos } from '../matrix/hub-repos.ts'
@@ -28,7 +28,7 @@ const files =
       size: file.size,
       sha256: file.sha256,
       slice: bytes.toString('hex', 1000, 1010),
-      pointer: `version https://git-lfs.github.com/spec/v1\noid sha256:${file.sha256}\nsize ${file.size}\n`,
+      pointer: Buffer.from(lfsPointer(file.sha256, file.size)).toString(),
       there: true,
       notThere: [false, null],
       paths: [FILE],

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import type { Reporter, TestModule, TestSpecification, Vitest } from 'vitest/node'
+import type { Reporter, TestCase, TestSpecification, Vitest } from 'vitest/node'
 import { type MatrixResult, updatePage } from './page.ts'
 
 const PAGE = fileURLToPath(new URL('../CLIENTS.md', import.meta.url))
@@ -20,10 +20,13 @@ export const matrixReporter = (): Reporter => {
       isEveryFile = specifications.length === (await vitest.globTestSpecifications()).length
     },
     onTestRunEnd: async (modules) => {
-      const ran = modules.filter(isWholeModule)
+      const cells = modules.flatMap((module) => [...module.children.allTests()]).filter((test) => test.meta().matrix)
+      const complete = [...Map.groupBy(cells, (test) => test.meta().matrix?.client).values()].filter((all) =>
+        all.every(hasRun),
+      )
+      const isWhole = isEveryFile && modules.every((module) => module.ok()) && cells.every(hasRun)
       const page = await readFile(PAGE, 'utf8')
-      const isWhole = isEveryFile && ran.length === modules.length
-      const updated = updatePage(page, ran.flatMap(resultsOf), { isWhole })
+      const updated = updatePage(page, complete.flat().flatMap(resultOf), { isWhole })
       if (updated === page) return
       if (process.env['CI'] === undefined) await writeFile(PAGE, updated)
       else process.exitCode = 1
@@ -32,17 +35,10 @@ export const matrixReporter = (): Reporter => {
   }
 }
 
-const cellsOf = (module: TestModule) =>
-  [...module.children.allTests()].filter((test) => test.meta().matrix !== undefined)
+/** Neither skipped, by name or for want of the client, nor never begun. */
+const hasRun = (test: TestCase): boolean => ['passed', 'failed'].includes(test.result().state)
 
-/** Nothing of it was skipped: by name, for want of the client, or because it did not start. */
-const isWholeModule = (module: TestModule): boolean => {
-  const cells = cellsOf(module)
-  return cells.length > 0 && cells.every((test) => ['passed', 'failed'].includes(test.result().state))
+const resultOf = (test: TestCase): MatrixResult[] => {
+  const { matrix } = test.meta()
+  return matrix === undefined ? [] : [{ ...matrix, passed: test.result().state === 'passed' }]
 }
-
-const resultsOf = (module: TestModule): MatrixResult[] =>
-  cellsOf(module).flatMap((test) => {
-    const { matrix } = test.meta()
-    return matrix === undefined ? [] : [{ ...matrix, passed: test.result().state === 'passed' }]
-  })
