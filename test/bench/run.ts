@@ -9,6 +9,7 @@ import { type Result, printResults } from './measure.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<Result[]>>> = {
   'gateway-warm': async () => (await import('./gateway-warm.ts')).gatewayWarm(),
+  'small-files': async () => (await import('./small-files.ts')).smallFiles(),
   'cold-fetch': async () => (await import('./cold-fetch.ts')).coldFetch(),
   ingest: async () => (await import('./ingest.ts')).ingest(),
   'many-files': async () => (await import('./many-files.ts')).manyFiles(),
