@@ -17,7 +17,8 @@ const SOUND = [
   ['/api/models/{repo}/tree/main/a?recursive=true&expand=1', '/api/models/{repo}/paths-info/main'],
   ['/api/models/{repo}/commits/main?limit=1&p=0', '/api/models?search=a&limit=2', '/api/whoami-v2'],
   ['/-/api/status', '/-/healthz', '/-/readyz', '/ipfs/bafkqaaa?format=raw'],
-  ['/{repo}/info/refs?service=git-upload-pack'],
+  ['/{repo}/info/refs?service=git-upload-pack', '/{repo}.git/info/lfs/objects/batch', '/-/api/openapi.json'],
+  ['/models/{repo}/check-update', '/-/api/repos/models/{repo}/check-update?revision=main'],
 ].flat()
 const PIECES = [
   ['..', '.', '../..', '%2e%2e', '%2e%2e%2f', '..%5c', '%2F', '%5C', '\\', '//', '%00', '\0', '%', '%zz', '%C0%AF'],
@@ -41,6 +42,7 @@ const HEADERS = [
 ].flat()
 const BODIES = [
   ['{"paths":["a/b.bin"]}', '{"paths":"a","expand":{}}', '[', 'null', 'paths=a&paths=b&expand=', '%'.repeat(999)],
+  ['{"operation":"download","objects":[{"oid":"x","size":1}]}', '{"operation":"upload","objects":[]}'],
   ['5\r\nhello\r\n0\r\n\r\n', 'ffffffffffffffff\r\n', '0\r\nTrailer: x\r\n\r\n', '\0\x01\x02', 'z'.repeat(70_000)],
 ].flat()
 
