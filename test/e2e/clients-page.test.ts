@@ -1,6 +1,7 @@
-/** The page of the clients is what `test:clients` found: how its table is written. */
+/** The page of the clients: how its table is written, and that the versions on it are those that are pinned. */
 import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
+import { PINNED_SETS } from './clients.ts'
 import { OFFICE_STATES } from './matrix/office-states.ts'
 import { type MatrixResult, updatePage } from './matrix/page.ts'
 
@@ -41,5 +42,13 @@ describe('the matrix', () => {
     expect(rows(updatePage(written, results('a', { ...newer, passed: false }), { isWhole: true }))).toEqual([
       '| a | 1.1 | gets it | **no** | **no** | **no** |',
     ])
+  })
+
+  test('is committed with the versions that are pinned, and nothing failed', () => {
+    for (const set of PINNED_SETS) {
+      const [name = '', version = ''] = set.split(' ')
+      expect(rows(committed).filter((row) => row.startsWith(`| ${name} | ${version} |`))).not.toEqual([])
+    }
+    expect(rows(committed).filter((row) => !row.endsWith('| yes | yes | yes |'))).toEqual([])
   })
 })

@@ -25,6 +25,9 @@ const NODE_SETS = { '@huggingface/transformers 4.3.1': ['@huggingface/transforme
 export type PythonSet = keyof typeof PYTHON_SETS
 export type NodeSet = keyof typeof NODE_SETS
 
+/** Each as `name version`. */
+export const PINNED_SETS: readonly string[] = [...Object.keys(PYTHON_SETS), ...Object.keys(NODE_SETS)]
+
 /** The first run on a machine installs torch. */
 export const FIRST_RUN_MS = 20 * 60_000
 
