@@ -133,10 +133,12 @@ const visitorOf = ({ method, headers, raw, originalUrl }: FastifyRequest): Visit
 })
 
 /** Headers that every answer has: CORS where it is allowed, and the client's own name for its request. */
-const withCommon = (answer: Answer, visitor: Visitor, access: Access): Answer => ({
-  ...answer,
-  headers: { ...answer.headers, ...access.corsHeaders(visitor), ...requestId(visitor) },
-})
+const withCommon = (answer: Answer, visitor: Visitor, access: Access): Answer => {
+  const cors = access.corsHeaders(visitor)
+  const { Vary: own } = answer.headers
+  const vary = own === undefined || cors['Vary'] === undefined ? {} : { Vary: `${own}, ${cors['Vary']}` }
+  return { ...answer, headers: { ...answer.headers, ...cors, ...vary, ...requestId(visitor) } }
+}
 
 const requestId = ({ headers }: Visitor): HeaderFields => {
   const id = headers['x-amzn-trace-id'] ?? headers['x-request-id']

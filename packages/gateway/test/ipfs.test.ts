@@ -11,7 +11,7 @@ let running: RunningGateway
 let block: Block
 
 beforeAll(async () => {
-  running = await startGateway()
+  running = await startGateway({ origins: ['https://app.example'] })
   running.library.add({ type: 'model', id: 'ipfs/model' }, { commits: [{ files: { 'x.txt': CONTENT } }] })
   block = encodeBlock({ v: 1 })
   running.library.keep(block)
@@ -40,6 +40,7 @@ describe('/ipfs/{cid}', () => {
   it('gives a structured block, in part too', async () => {
     const reply = await get(`/ipfs/${block.cid}`, { accept: `text/html;q=0.1, ${RAW}` })
     expect(reply.body.equals(block.bytes)).toBe(true)
+    expect(reply.headers.vary).toBe('Accept, Origin')
     expect(reply.headers['content-location']).toBe(`/ipfs/${block.cid}?format=raw`)
     const part = await get(`/ipfs/${block.cid}?format=raw`, { range: 'bytes=1-2' })
     expect([part.status, part.body]).toEqual([206, Buffer.from(block.bytes.subarray(1, 3))])

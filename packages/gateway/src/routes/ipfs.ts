@@ -52,7 +52,7 @@ const blockAnswer = (cid: string, bytes: Uint8Array, request: GatewayRequest): A
     'Cache-Control': 'public, max-age=29030400, immutable',
     'X-Ipfs-Path': `/ipfs/${cid}`,
     'X-Ipfs-Roots': cid,
-    Vary: 'Accept',
+    ...(request.query.get('format') === null ? { Vary: 'Accept' } : {}),
     ...(contentRange === undefined ? {} : { 'Content-Range': contentRange }),
   }
   if (part === undefined) return { status, headers }

@@ -73,7 +73,8 @@ const findObjects = async (
   const offered = await patiently(() => library.repo(repo), inTime)
   if (offered.removed === true) throw new MeshError('repo-not-found', `${repo.id} is no longer offered`)
   const named = batch.ref == null ? [] : [batch.ref.name]
-  const revisions = new Set([...named, 'HEAD', ...Object.keys(offered.revisions)])
+  const heads = Object.values(offered.refs).map(({ revision }) => revision)
+  const revisions = new Set([...named, 'HEAD', ...heads, ...Object.keys(offered.revisions)])
   const missing = new Set(batch.objects.map(({ oid }) => oid).filter((oid) => isSha256(oid)))
   const places = new Map<string, Place>()
   let isPartial = false
