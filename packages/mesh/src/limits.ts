@@ -10,6 +10,8 @@ export const HOUR = 60 * MINUTE
 
 /** What one stream may have under way: 1 Gbit/s over 100 ms needs 12.5 MB. */
 export const STREAM_WINDOW = 16 * MIB
+/** What a stream of chunks begins with: round trips of 20 ms at 200 MB/s. */
+export const BULK_WINDOW = 4 * MIB
 /** Header of a frame: 64 signatures, or 1 024 indexes, fit. */
 export const MAX_HEADER_BYTES = 16 * KIB
 /** A header, its length, and a payload: a chunk, a block, or a piece of a bitmap. */

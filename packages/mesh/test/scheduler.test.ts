@@ -56,3 +56,22 @@ describe('chunks that are late', () => {
     expect(hedged(lateWants(4, 256 * KIB), { now: -1, hedges: createHedgeBudget() })).toBe(0)
   })
 })
+
+describe('a window', () => {
+  const fresh = (priority: SchedulerWant['priority']): SchedulerWant[] =>
+    lateWants(20, 256 * KIB).map((want) => ({ ...want, priority, asked: [] }))
+  const assigned = (wants: readonly SchedulerWant[], inFlightBytes: number): number =>
+    assign(wants, [peer('one', { rttMs: 0, inFlightBytes, inFlight: 1 })], { now: 0, hedges: createHedgeBudget() })
+      .length
+
+  it('is filled up once a quarter of it is free, and not chunk by chunk', () => {
+    expect(assigned(fresh('ahead'), 1.75 * MIB)).toBe(0)
+    expect(assigned(fresh('ahead'), 1.5 * MIB)).toBe(2)
+    expect(assigned(fresh('ahead'), 0)).toBe(8)
+  })
+
+  it('takes what a reader waits for while there is any room', () => {
+    expect(assigned(fresh('reader'), 1.75 * MIB)).toBe(1)
+    expect(assigned(fresh('reader'), 2 * MIB)).toBe(0)
+  })
+})

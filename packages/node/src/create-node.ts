@@ -13,7 +13,6 @@ import {
 import { createControlServer, createGateway } from '@hubmesh/gateway'
 import { createMesh } from '@hubmesh/mesh'
 import { createLibrary } from '@hubmesh/mirror'
-import { createOrigin } from '@hubmesh/origin'
 import { openStore } from '@hubmesh/store'
 import { type TrustPolicy, createPolicy, createSigner, encodeTicket, loadIdentity, peerIdOf } from '@hubmesh/trust'
 import { parseAliased } from './config-schema.ts'
@@ -80,7 +79,8 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   parts.defer(() => mesh.stop())
 
   const origin = config.seed
-    ? createOrigin(
+    ? // Loaded only where it is used: what lies in memory is looked at by each garbage collection of a fetch.
+      (await import('@hubmesh/origin')).createOrigin(
         { blobs, blocks, catalogs, swarm: mesh, signer, log: log.room('origin'), meter },
         {
           upstream: config.upstream.url,

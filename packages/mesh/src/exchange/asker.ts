@@ -1,9 +1,9 @@
 import type { Stream } from '@libp2p/interface'
-import { type Cid, MIB, MeshError, link } from '@hubmesh/content'
-import type { Uint8ArrayList } from 'uint8arraylist'
+import { type Cid, KIB, MIB, MeshError, link } from '@hubmesh/content'
+import { Uint8ArrayList } from 'uint8arraylist'
 import { createAllowance } from '../allowance.ts'
 import { HEADS_PER_SECOND, HELLO_TIMEOUT, MAX_HEADS_AT_ONCE, READ_HIGH } from '../limits.ts'
-import { type FrameReader, readFrames, sendFrame } from './frames.ts'
+import { type FrameReader, encodeFrame, readFrames, sendFrame } from './frames.ts'
 import {
   type Answer,
   type Hello,
@@ -56,6 +56,8 @@ interface Pending {
 
 /** Requests that a peer leaves unread, in bytes: it is stuck. */
 const MAX_UNSENT_BYTES = MIB
+/** Requests that are gathered before they are sent, in bytes: one message of noise. */
+const MAX_GATHERED_BYTES = 32 * KIB
 
 /** Greets the other side of a fresh stream. @throws MeshError `unreachable` or `bad-bytes` */
 export const createAsker = async (stream: Stream, options: AskerOptions): Promise<Asker> => {
@@ -64,6 +66,7 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
   const forget = options.watch(stream, reader.unread)
   const pending = new Map<number, Pending>()
   const sets = new Map<number, SetListener>()
+  const unsent = new Uint8ArrayList()
   const heads = createAllowance({ burst: MAX_HEADS_AT_ONCE, perSecond: HEADS_PER_SECOND })
   const { promise: ended, resolve: end } = Promise.withResolvers<MeshError>()
   let nextId = 0
@@ -80,7 +83,19 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
   const send = (header: object): void => {
     if (stream.writeBufferLength > MAX_UNSENT_BYTES) stream.abort(new MeshError('unreachable', 'requests are not read'))
     if (stream.status !== 'open') throw new MeshError('unreachable', `the stream is ${stream.status}`)
-    sendFrame(stream, encodeMessage(header))
+    if (unsent.byteLength === 0) queueMicrotask(flush)
+    unsent.append(encodeFrame(encodeMessage(header)))
+    if (unsent.byteLength >= MAX_GATHERED_BYTES) flush()
+  }
+
+  /** What is asked in one go leaves in one piece: each is encrypted for itself, and costs a system call. */
+  const flush = (): void => {
+    try {
+      if (stream.status === 'open' && unsent.byteLength > 0) stream.send(unsent.sublist())
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)))
+    }
+    unsent.consume(unsent.byteLength)
   }
 
   /** Called by timers and signals, which have nobody to catch an error: a stream that takes no more is closed. */

@@ -48,10 +48,13 @@ export const readFrames = (
 
 /** Sends one frame without joining its parts; they must not change before they have left `stream.writeBufferLength`. */
 export const sendFrame = (stream: Stream, body: Uint8ArrayList): number => {
-  const frame = new Uint8ArrayList(encodeLength(body.byteLength), body)
+  const frame = encodeFrame(body)
   stream.send(frame)
   return frame.byteLength
 }
+
+export const encodeFrame = (body: Uint8ArrayList): Uint8ArrayList =>
+  new Uint8ArrayList(encodeLength(body.byteLength), body)
 
 /**
  * Waits until `done` says so; it is asked again whenever the stream has sent something. `stream.onDrain` would do this

@@ -1,7 +1,8 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { type Cid, MeshError, type Signature, isMeshError } from '@hubmesh/content'
-import { DIAL_TIMEOUT, MAX_STREAMS_PER_PEER } from '../limits.ts'
+import { BULK_WINDOW, DIAL_TIMEOUT, MAX_STREAMS_PER_PEER } from '../limits.ts'
 import { unlessAborted } from '../node/wait.ts'
+import { widenWindow } from '../node/wide-window.ts'
 import { type Asker, type AskerOptions, type SetListener, createAsker } from './asker.ts'
 import { EXCHANGE, type Hello } from './messages.ts'
 
@@ -29,6 +30,11 @@ export interface PeerLink {
 /** @throws MeshError `unreachable`, or `bad-bytes` when the peer does not speak the protocol */
 export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions): Promise<PeerLink> => {
   const openAsker = async (): Promise<Asker> => createAsker(await openStream(node, peer), options)
+  const openBulkAsker = async (): Promise<Asker> => {
+    const stream = await openStream(node, peer)
+    widenWindow(stream, BULK_WINDOW)
+    return createAsker(stream, options)
+  }
   const questions = await openAsker()
   let bulk: Promise<Asker> | undefined
   let bulkNow: Asker | undefined
@@ -37,7 +43,7 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
 
   const bulkAsker = (): Promise<Asker> => {
     if (closed) throw new MeshError('unreachable', 'the peer is gone')
-    bulk ??= openAsker().then(
+    bulk ??= openBulkAsker().then(
       (asker) => {
         bulkNow = asker
         void asker.ended.then(onBulkEnd)

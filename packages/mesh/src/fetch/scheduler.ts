@@ -47,6 +47,8 @@ const MIN_WINDOW = 2 * MIB
 const MAX_WINDOW = 16 * MIB
 /** What may be under way to a peer of which nothing is known: little is lost if it is silent. */
 const FIRST_WINDOW = 512 * KIB
+/** Part of a window below which it is filled up again; readers' chunks do not wait for that. */
+const LOW_PART = 0.75
 /** Under this rate one chunk is asked at a time, so that a reader's never waits behind others. */
 const SLOW_PATH = 128 * KIB
 /** What an unmeasured peer is taken for once something is under way to it. */
@@ -93,13 +95,16 @@ export const assign = <Want extends SchedulerWant>(
   { now, hedges }: { now: number; hedges: HedgeBudget },
 ): Assignment<Want>[] => {
   const assignments: Assignment<Want>[] = []
+  const refilled = new Set(peers.filter(isLow))
+  const mayAsk = (peer: SchedulerPeer, { priority }: Want): boolean =>
+    hasRoom(peer) && (priority === 'reader' || refilled.has(peer))
   for (const want of byPriority(wants)) {
-    if (!peers.some(hasRoom)) break
+    if (!peers.some((peer) => mayAsk(peer, want))) break
     const late = want.asked.every(({ lateAt }) => lateAt <= now)
     if (!late || want.asked.length >= MAX_ASKED) continue
     const hedge = want.asked.length > 0
     const best = bestPeer(want, peers, hedge)
-    if (best === undefined || !hasRoom(best)) continue
+    if (best === undefined || !mayAsk(best, want)) continue
     if (hedge && !best.sameSite && !hedges.take(want.length)) continue
     assignments.push({ want, peer: best.id, expectedMs: expectedMs(best, want.length), hedge })
     best.inFlightBytes += want.length
@@ -124,6 +129,9 @@ const hasRoom = (peer: SchedulerPeer): boolean => {
   if (peer.goodput !== undefined && peer.goodput < SLOW_PATH) return peer.inFlight === 0
   return peer.inFlightBytes < windowOf(peer)
 }
+
+/** Several are asked for at once, when a part of the window is free: one at a time is a message and a system call for each. */
+const isLow = (peer: SchedulerPeer): boolean => peer.inFlightBytes <= LOW_PART * windowOf(peer)
 
 const windowOf = ({ goodput, rttMs }: SchedulerPeer): number =>
   goodput === undefined ? FIRST_WINDOW : Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, (2 * goodput * rttMs) / SECOND))

@@ -1,13 +1,15 @@
 import { Worker } from 'node:worker_threads'
-import { type Log, MeshError, type Sha256 } from '@hubmesh/content'
+import { type Log, MIB, MeshError, type Sha256 } from '@hubmesh/content'
 import type { DescribedBlob } from './described-blob.ts'
 import type { FromWorker, HashRequest, HashResult, ToWorker } from './protocol.ts'
 
 /** Threads that hash. Two keep a seed's pull of two large files going, and leave the other cores alone. */
 const MAX_THREADS = 2
+/** A thread is told of so much at a time, and of the end: a message takes longer than the hash of a chunk. */
+const STEP_BYTES = 4 * MIB
 
 export interface HashJob<T> {
-  /** Tells that the file is written up to here. */
+  /** Tells that the file is written up to here. What was told before is not told again. */
   readonly advance: (end: number) => void
   /** @throws MeshError `io` */
   readonly result: Promise<T>
@@ -69,8 +71,13 @@ export const createHashPool = ({ log }: { log: Log }): HashPool => {
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, no window
     const send = (message: ToWorker): void => thread.worker.postMessage(message)
     send({ type: 'start', job: number, request })
+    let told = 0
     return {
-      advance: (end) => send({ type: 'advance', job: number, end }),
+      advance: (end) => {
+        if (end - told < STEP_BYTES && end < request.size) return
+        told = end
+        send({ type: 'advance', job: number, end })
+      },
       result: settled.promise,
       cancel: () => {
         if (!thread.jobs.delete(number)) return
