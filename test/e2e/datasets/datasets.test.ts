@@ -85,12 +85,10 @@ clientMatrix(
       },
     },
   ],
-  {
-    add: async (hub) => {
-      await hub.addRepo(REPO, { files: { 'README.md': CARD, ...filesOf(OLD_ROWS) } })
-      hub.tag(REPO, 'v1')
-      await hub.commit(REPO, filesOf(ROWS), { message: 'More rows' })
-      return [REPO, `${REPO}@refs/tags/v1`]
-    },
+  async (hub) => {
+    await hub.addRepo(REPO, { files: { 'README.md': CARD, ...filesOf(OLD_ROWS) } })
+    hub.tag(REPO, 'v1')
+    await hub.commit(REPO, filesOf(ROWS), { message: 'More rows' })
+    return [REPO, `${REPO}@refs/tags/v1`]
   },
 )

@@ -14,6 +14,7 @@ import {
   modelInfo,
   repoExists,
   spaceInfo,
+  whoAmI,
 } from '@huggingface/hub'
 
 const hubUrl = process.env.HF_ENDPOINT
@@ -34,6 +35,7 @@ const answers = {
   there: [await repoExists({ repo: model, hubUrl }), await repoExists({ repo: `${model}-not`, hubUrl })],
   access: await errorOf(checkRepoAccess({ repo: model, hubUrl })),
   'no access': await errorOf(checkRepoAccess({ repo: hidden, hubUrl })),
+  'logged in': (await whoAmI({ accessToken: 'hf_any', hubUrl }).catch(() => null)) !== null, // any token will do at a mirror
   'no such repo': await errorOf(downloadFile({ repo: `${model}-not`, path: 'README.md', hubUrl })),
   'no such revision': await errorOf(downloadFile({ repo: model, revision: 'none', path: 'README.md', hubUrl })),
 }

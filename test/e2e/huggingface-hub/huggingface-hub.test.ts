@@ -5,7 +5,18 @@ import { type HubFile, type SampleHub, differencesFrom, readAll } from '@hubmesh
 import { expect } from 'vitest'
 import type { PythonSet } from '../clients.ts'
 import { type MatrixClient, type Scene, clientMatrix } from '../matrix/client-matrix.ts'
-import { BARE, DATASET, GATED, MODEL, MODEL_REFS, PRIVATE, SPACE, addHubRepos } from '../matrix/hub-repos.ts'
+import {
+  BARE,
+  DATASET,
+  GATED,
+  MODEL,
+  MODEL_REFS,
+  NEW_NAME,
+  OLD_NAME,
+  PRIVATE,
+  SPACE,
+  addHubRepos,
+} from '../matrix/hub-repos.ts'
 import { type PythonClient, pythonClient, typeAndId } from '../python-client.ts'
 import { snapshots } from '../sample-repos.ts'
 
@@ -21,7 +32,7 @@ const client = (version: (typeof VERSIONS)[number]): MatrixClient => {
       '`hf download` to the cache, with --local-dir, --include, one file; `hf cache verify`, `hf auth whoami`': async (
         scene,
       ) => download(scene.hub, await user(scene)),
-      'snapshot_download of models, datasets, spaces; no namespace, tag, branch, pull request, commit; odd names, empty files':
+      'snapshot_download of models, datasets, spaces; no namespace, tag, branch, pull request, commit; an old name; odd file names, empty files':
         async (scene) => snapshot(scene.hub, await user(scene)),
       'HfApi: info, tree, paths, refs, commits, listings, file metadata': async (scene) =>
         expect(await answers(await user(scene))).toEqual(await answersOfHub(scene, set)),
@@ -53,11 +64,13 @@ const snapshot = async (hub: SampleHub, user: PythonClient): Promise<void> => {
   const wanted = [
     ...MODEL_REFS.map((ref): [string, string] => [MODEL, ref.replace('refs/tags/', '')]),
     [MODEL, hub.sha(MODEL, 'v1')] as const,
-    ...[BARE, DATASET, SPACE].map((repo): [string, string] => [repo, 'main']),
+    ...[BARE, DATASET, SPACE, OLD_NAME].map((repo): [string, string] => [repo, 'main']),
   ]
   const folders = await snapshots(user, wanted)
   for (const [index, [repo, revision]] of wanted.entries())
-    expect(await differencesFrom(hub.source(repo, revision), folders[index] ?? '')).toEqual([])
+    expect(
+      await differencesFrom(hub.source(repo === OLD_NAME ? NEW_NAME : repo, revision), folders[index] ?? ''),
+    ).toEqual([])
 }
 
 const answers = async (user: PythonClient): Promise<unknown> => {
@@ -117,4 +130,4 @@ const offline = async (hub: SampleHub, user: PythonClient): Promise<void> => {
   expect(await differencesFrom(hub.source(MODEL), folder)).toEqual([])
 }
 
-clientMatrix(VERSIONS.map(client), { add: addHubRepos })
+clientMatrix(VERSIONS.map(client), addHubRepos)

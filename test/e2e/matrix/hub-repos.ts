@@ -9,6 +9,9 @@ export const FOR_JS = 'clients/for-javascript'
 export const BARE = 'tiny-gpt'
 export const DATASET = 'dataset:clients/rows'
 export const SPACE = 'space:clients/app'
+/** Renamed at the Hub; still asked for, and mirrored, by its old name. */
+export const OLD_NAME = 'clients/old-name'
+export const NEW_NAME = 'clients/new-name'
 /** Neither is mirrored: the seed has no token. */
 export const PRIVATE = 'clients/private'
 export const GATED = 'clients/gated'
@@ -35,7 +38,9 @@ export const addHubRepos = async (hub: SampleHub): Promise<string[]> => {
     files: buildRepo({ seed: 'app', sizes: [10], paths: ['app.py'] }),
     info: { sdk: 'gradio' },
   })
+  await hub.addRepo(OLD_NAME, { files: buildRepo({ seed: 'renamed', sizes: [100_000], paths: ['config.json'] }) })
+  hub.renameRepo(OLD_NAME, NEW_NAME)
   await hub.addRepo(PRIVATE, { files: { 'README.md': '# Private\n' }, private: true })
   await hub.addRepo(GATED, { files: { 'README.md': '# Gated\n' }, gated: 'manual' })
-  return [...MODEL_REFS.map((ref) => `${MODEL}@${ref}`), FOR_JS, `${FOR_JS}@refs/pr/1`, BARE, DATASET, SPACE]
+  return [...MODEL_REFS.map((ref) => `${MODEL}@${ref}`), FOR_JS, `${FOR_JS}@refs/pr/1`, BARE, DATASET, SPACE, OLD_NAME]
 }

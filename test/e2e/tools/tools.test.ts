@@ -125,9 +125,7 @@ const files: Record<string, FileContent | null> = {
   [FILE]: { seed: 'weights', size: 8_000_001 },
 }
 
-clientMatrix([curl, wget, aria2, gitLfs], {
-  add: async (hub) => {
-    await hub.addRepo(REPO, { files })
-    return [REPO]
-  },
+clientMatrix([curl, wget, aria2, gitLfs], async (hub) => {
+  await hub.addRepo(REPO, { files })
+  return [REPO]
 })

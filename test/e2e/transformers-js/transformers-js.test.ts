@@ -33,13 +33,11 @@ clientMatrix(
       },
     },
   ],
-  {
-    add: async (hub) => {
-      const bert = tinyBert()
-      await addSampleRepos(hub, [bert])
-      hub.tag(BERT, 'first')
-      await commitNext(hub, [bert])
-      return [`${BERT}@refs/tags/first`, BERT]
-    },
+  async (hub) => {
+    const bert = tinyBert()
+    await addSampleRepos(hub, [bert])
+    hub.tag(BERT, 'first')
+    await commitNext(hub, [bert])
+    return [`${BERT}@refs/tags/first`, BERT]
   },
 )

@@ -68,15 +68,13 @@ clientMatrix(
       },
     },
   ],
-  {
-    add: async (hub) => {
-      const bert = tinyBert()
-      await addSampleRepos(hub, [bert, await tinySovits()])
-      const { [WHOLE]: weights = '', ...rest } = bert.files
-      await hub.addRepo(SHARDED, { files: { ...rest, ...(await shards(weights ?? '')) } })
-      hub.tag(BERT, 'first')
-      await commitNext(hub, [bert])
-      return [`${BERT}@refs/tags/first`, BERT, SHARDED, SOVITS]
-    },
+  async (hub) => {
+    const bert = tinyBert()
+    await addSampleRepos(hub, [bert, await tinySovits()])
+    const { [WHOLE]: weights = '', ...rest } = bert.files
+    await hub.addRepo(SHARDED, { files: { ...rest, ...(await shards(weights ?? '')) } })
+    hub.tag(BERT, 'first')
+    await commitNext(hub, [bert])
+    return [`${BERT}@refs/tags/first`, BERT, SHARDED, SOVITS]
   },
 )
