@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { differencesFrom, lfsPointer, readAll } from '@hubmesh/testing'
 import { expect } from 'vitest'
 import { type Scene, clientMatrix } from '../matrix/client-matrix.ts'
-import { DATASET, FOR_JS, MODEL, PRIVATE, SPACE, addHubRepos } from '../matrix/hub-repos.ts'
+import { DATASET, PLAIN, MODEL, PRIVATE, SPACE, addHubRepos } from '../matrix/hub-repos.ts'
 import { typeAndId } from '../python-client.ts'
 import { type ScriptUser, scriptUser } from '../script-user.ts'
 
@@ -18,11 +18,11 @@ const files =
   (revision: string) =>
   async (scene: Scene): Promise<void> => {
     const js = await user(scene, scene.endpoint)
-    const source = scene.hub.source(FOR_JS, revision)
+    const source = scene.hub.source(PLAIN, revision)
     const file = source.get(FILE)
     if (file === undefined) throw new Error(`the repo has ${FILE}`)
     const bytes = Buffer.from(await readAll(file.content))
-    const said = await js.ask('huggingface-hub-js/files.mjs', FOR_JS, revision, FILE)
+    const said = await js.ask('huggingface-hub-js/files.mjs', PLAIN, revision, FILE)
     expect(said).toEqual({
       sizes: Object.fromEntries([...source.values()].map(({ path, size }) => [path, size])),
       size: file.size,

@@ -4,7 +4,7 @@ import { ODD_PATHS, type SampleHub, buildRepo } from '@hubmesh/testing'
 export const MODEL = 'clients/model'
 export const MODEL_REFS = ['main', 'refs/tags/v1', 'feature/onnx', 'refs/pr/1'] as const
 /** Its names are those that JavaScript clients can ask for: they put paths into URLs as they are. */
-export const FOR_JS = 'clients/for-javascript'
+export const PLAIN = 'clients/plain-names'
 /** As `gpt2` is named. */
 export const BARE = 'tiny-gpt'
 export const DATASET = 'dataset:clients/rows'
@@ -26,10 +26,14 @@ export const addHubRepos = async (hub: SampleHub): Promise<string[]> => {
   await hub.commit(MODEL, { 'README.md': '# The second commit\n', 'data/1.bin': null }, { message: 'Second commit' })
   await hub.commit(MODEL, { 'onnx/model.onnx': { seed: 'onnx', size: 300_000 } }, { ref: 'feature/onnx' })
   await hub.commit(MODEL, { 'proposal.md': '# A proposal\n' }, { ref: 'refs/pr/1', message: 'Propose' })
-  await hub.addRepo(FOR_JS, {
-    files: { ...buildRepo({ seed: 'js', paths: ODD_PATHS.filter((path) => !/%25|[#?]/.test(path)) }), 'empty.txt': '' },
+  await hub.addRepo(PLAIN, {
+    files: {
+      ...buildRepo({ seed: 'plain', paths: ODD_PATHS.filter((path) => !/%25|[#?]/.test(path)) }),
+      'empty.txt': '',
+    },
   })
-  await hub.commit(FOR_JS, { 'proposal.md': '# A proposal\n' }, { ref: 'refs/pr/1' })
+  hub.tag(PLAIN, 'v1')
+  await hub.commit(PLAIN, { 'proposal.md': '# A proposal\n' }, { ref: 'refs/pr/1' })
   await hub.addRepo(BARE, { files: buildRepo({ seed: 'bare', sizes: [0, 70_000], paths: ['config.json'] }) })
   await hub.addRepo(DATASET, {
     files: buildRepo({ seed: 'rows', sizes: [0, 2_000_000], paths: ['data/train 一.csv'] }),
@@ -42,5 +46,14 @@ export const addHubRepos = async (hub: SampleHub): Promise<string[]> => {
   hub.renameRepo(OLD_NAME, NEW_NAME)
   await hub.addRepo(PRIVATE, { files: { 'README.md': '# Private\n' }, private: true })
   await hub.addRepo(GATED, { files: { 'README.md': '# Gated\n' }, gated: 'manual' })
-  return [...MODEL_REFS.map((ref) => `${MODEL}@${ref}`), FOR_JS, `${FOR_JS}@refs/pr/1`, BARE, DATASET, SPACE, OLD_NAME]
+  return [
+    ...MODEL_REFS.map((ref) => `${MODEL}@${ref}`),
+    PLAIN,
+    `${PLAIN}@refs/pr/1`,
+    `${PLAIN}@refs/tags/v1`,
+    BARE,
+    DATASET,
+    SPACE,
+    OLD_NAME,
+  ]
 }
