@@ -102,7 +102,15 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   const isWanted = (publisher: string): boolean =>
     publishers.has(publisher) || catalogs.heads().some(({ head }) => head.publisher === publisher)
   const records = createHeadRecords({ datastore, log, isWanted }, { signal: stopping.signal })
-  const node = await createNode({ ...options, privateKey, datastore, log, gater: gate.gater, records: records.hooks })
+  const node = await createNode({
+    ...options,
+    privateKey,
+    datastore,
+    log,
+    gater: gate.gater,
+    onBytes: peers.heard,
+    records: records.hooks,
+  })
   gate.attach(node)
   const providers = createProviders({ datastore, gate, log, node })
   const server = createExchangeServer(
@@ -224,6 +232,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore, site }, manifest, signal),
     dial: async (address, signal) => neighbours.dial(parseAddress(address, 'usage'), signal),
     fetch: (want, how) => fetcher.fetch(want, how),
+    raise: (want, priority) => fetcher.raise(want, priority),
     outlook: (want) => fetcher.outlook(want),
   }
 }

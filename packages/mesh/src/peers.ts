@@ -21,12 +21,17 @@ export interface Peer {
   restUntil: number
   /** Failures in a row, for the back-off. */
   failures: number
+  /** Bytes that have come from it, of whatever they are a part, and when the last did (`performance.now()`). */
+  heardBytes: number
+  heardAt: number
 }
 
 /** Everyone seen since the start; the longest gone are forgotten above 2 000. */
 export interface Peers {
   get(peerId: string): Peer
   linked(): Peer[]
+  /** Bytes have come from it. */
+  readonly heard: (peerId: string, count: number) => void
   readonly statuses: () => PeerStatus[]
 }
 
@@ -62,6 +67,12 @@ export const createPeers = ({ gate }: { gate: Gate }): Peers => {
   return {
     get,
     linked: () => [...peers.values()].filter(({ link }) => link !== undefined),
+    heard: (peerId, count) => {
+      const peer = peers.get(peerId)
+      if (peer === undefined) return
+      peer.heardBytes += count
+      peer.heardAt = performance.now()
+    },
     statuses: () => [...peers.values()].map(statusOf),
   }
 }
@@ -78,6 +89,8 @@ const newPeer = (peerId: string): Peer => ({
   addresses: [],
   restUntil: 0,
   failures: 0,
+  heardBytes: 0,
+  heardAt: 0,
 })
 
 const forgetOldest = (peers: Map<string, Peer>): void => {

@@ -30,7 +30,7 @@ export interface Lease {
   isHere(): boolean
   /** The bytes if they were received lately. */
   bytes(): VerifiedBytes | undefined
-  /** Asks anew at a higher priority. What is on its way already may then come twice: only for what is overdue. */
+  /** It is wanted sooner now. */
   raise(priority: Priority): void
   release(): void
 }
@@ -50,12 +50,8 @@ interface Flight {
   priority: Priority
   isHere: boolean
   leases: number
-  /** Of the fetch under way. */
-  attempt: AbortController | undefined
-  /** Makes the fetch under way one of the priority that the flight has now. */
-  refetch: (() => void) | undefined
+  readonly abort: AbortController
   linger: NodeJS.Timeout | undefined
-  stopped: unknown
 }
 
 const LEFT = new Error('nobody waits for the chunk any more')
@@ -67,14 +63,15 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
   const end = (key: string, flight: Flight, reason: unknown): void => {
     clearTimeout(flight.linger)
     if (flights.get(key) === flight) flights.delete(key)
-    flight.stopped ??= reason
-    flight.attempt?.abort(reason)
+    flight.abort.abort(reason)
   }
 
   const run = async (job: ChunkJob, flight: Flight): Promise<void> => {
     if (!(await job.find())) {
-      if (flight.stopped !== undefined) throw flight.stopped
-      const chunk = await fetchChunk(source, job.want, flight)
+      const { priority, abort } = flight
+      const { signal } = abort
+      signal.throwIfAborted()
+      const chunk = await orAbort(source.fetch(job.want, { priority, signal }), signal)
       requireWanted(job.want, chunk.bytes)
       recent.add(job.key, chunk.bytes)
       arrive(flight)
@@ -92,10 +89,8 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
       priority,
       isHere: false,
       leases: 0,
-      attempt: undefined,
-      refetch: undefined,
+      abort: new AbortController(),
       linger: undefined,
-      stopped: undefined,
     }
     flights.set(job.key, flight)
     void run(job, flight)
@@ -117,10 +112,10 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
     else flight.linger = setTimeout(() => end(key, flight, LEFT), lingerMs)
   }
 
-  const raise = (flight: Flight, priority: Priority): void => {
+  const raise = (want: ChunkWant, flight: Flight, priority: Priority): void => {
     if (!isSooner(priority, flight.priority)) return
     flight.priority = priority
-    flight.refetch?.()
+    source.raise(want, priority)
   }
 
   return {
@@ -135,7 +130,7 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
         ended: flight.ended.promise,
         isHere: () => flight.isHere,
         bytes: () => recent.get(job.key),
-        raise: (sooner) => raise(flight, sooner),
+        raise: (sooner) => raise(job.want, flight, sooner),
         release: () => {
           if (held) leave(job.key, flight)
           held = false
@@ -149,25 +144,6 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
     },
   }
 }
-
-/** A fetch that can be asked for anew at a higher priority: the new one is there before the old one is given up. */
-const fetchChunk = (source: ChunkSource, want: ChunkWant, flight: Flight): Promise<FetchedChunk> =>
-  new Promise<FetchedChunk>((resolve, reject) => {
-    flight.refetch = () => {
-      const before = flight.attempt
-      const attempt = new AbortController()
-      flight.attempt = attempt
-      const fetched = source.fetch(want, { priority: flight.priority, signal: attempt.signal })
-      orAbort(fetched, attempt.signal).then(resolve, (error: unknown) => {
-        if (flight.attempt === attempt) reject(error)
-      })
-      before?.abort(new Error('asked for again, with a higher priority'))
-    }
-    flight.refetch()
-  }).finally(() => {
-    flight.refetch = undefined
-    flight.attempt = undefined
-  })
 
 /** The source verifies what it hands out; that it is what was asked for is cheap to see. */
 const requireWanted = (want: ChunkWant, bytes: VerifiedBytes): void => {

@@ -50,8 +50,6 @@ export const MAX_WINDOW_BYTES = 16 * MIB
 export const MIN_WINDOW_BYTES = MIB
 /** … and for all of them together, so that many readers do not fill the memory. */
 export const ALL_WINDOWS_BYTES = 64 * MIB
-/** A reader that has waited so long for a chunk that was asked for ahead asks for it as what it now waits for. */
-export const RAISE_AFTER_MS = 1_000
 /** How often a chunk is fetched again that the disk did not keep. */
 export const MAX_READ_ATTEMPTS = 3
 /** How often it is looked whether all chunks are still here while the whole is being hashed. */

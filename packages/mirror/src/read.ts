@@ -18,7 +18,6 @@ import {
   MAX_WINDOW,
   MAX_WINDOW_BYTES,
   MIN_WINDOW_BYTES,
-  RAISE_AFTER_MS,
 } from './limits.ts'
 import { notReady, untilReady, withDeadline } from './waits.ts'
 
@@ -118,7 +117,8 @@ const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pac
       const lease = leases.get(index)?.lease
       if (lease !== undefined && !lease.isHere()) {
         window = Math.min(window * 2, MAX_WINDOW) // it is faster than its chunks come: let more be on their way
-        await arrival(lease, signal)
+        lease.raise('reader')
+        await orAbort(lease.arrived, signal)
       }
       const parts = lease?.bytes()?.parts ?? (await readBack(index, lease, signal))
       if (parts !== undefined) return parts
@@ -199,15 +199,6 @@ const isStored = async (lease: Lease, signal: AbortSignal): Promise<boolean> => 
   } catch (error) {
     if (isMeshError(error, 'no-space')) return false
     throw error
-  }
-}
-
-const arrival = async (lease: Lease, signal: AbortSignal): Promise<void> => {
-  const timer = setTimeout(() => lease.raise('reader'), RAISE_AFTER_MS)
-  try {
-    await orAbort(lease.arrived, signal)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -18,6 +18,8 @@ interface Fetch extends ChunkWant {
 export interface Link extends Swarm, ChunkSource {
   /** Chunks that were asked for, in order; those given up are counted apart. */
   readonly fetches: Fetch[]
+  /** Of those, what was wanted sooner later on. */
+  readonly raised: Fetch[]
   readonly provided: Cid[]
   readonly blocksAsked: Cid[]
   abandoned: number
@@ -52,6 +54,7 @@ export const createLink = (): Link => {
   const link: Link = {
     peerId: 'office',
     fetches: [],
+    raised: [],
     provided: [],
     blocksAsked: [],
     abandoned: 0,
@@ -94,6 +97,7 @@ export const createLink = (): Link => {
         waiting -= 1
       }
     },
+    raise: (want, priority) => void link.raised.push({ ...want, priority }),
     outlook: () => link.expected,
     waiting: () => waiting,
     connect: (store) => {

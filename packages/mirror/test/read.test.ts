@@ -96,6 +96,19 @@ describe('a cold read', () => {
     expect(link.fetches.slice(0, 2).map(({ priority }) => priority)).toEqual(['reader', 'ahead'])
   })
 
+  it('has what it comes to wait for moved to the front, and asked for once', async () => {
+    const { snapshot, link } = await seedAndOffice({ 'a.bin': sampleBytes(4 * MIB, 8) })
+    const second = Promise.withResolvers<void>()
+    link.hold = ({ index }) => (index === 1 ? second.promise : Promise.resolve())
+    const reading = read(snapshot, 'a.bin')
+    await until(() => link.raised.length > 0)
+    expect(link.raised).toMatchObject([{ index: 1, priority: 'reader' }])
+    second.resolve()
+    await reading
+    expect(link.fetches.filter(({ index }) => index === 1)).toMatchObject([{ priority: 'ahead' }])
+    expect(link.abandoned).toBe(0)
+  })
+
   it('asks for no more when the reader leaves', async () => {
     const { snapshot, link } = await seedAndOffice({ 'a.bin': sampleBytes(24 * MIB, 9) })
     const file = await fileOf(snapshot, 'a.bin')

@@ -59,6 +59,8 @@ export interface ChunkSource {
    * Waits while no peer has it, until the signal ends.
    */
   fetch(want: ChunkWant, options: { priority: Priority; signal: AbortSignal }): Promise<FetchedChunk>
+  /** What is fetched is wanted sooner now. What is on its way already stays on it. */
+  raise(want: ChunkWant, priority: Priority): void
   /** What can be expected for a set: seconds until a chunk of `length` bytes may be here, or undefined when nobody in reach has it. */
   outlook(want: ChunkWant): number | undefined
 }

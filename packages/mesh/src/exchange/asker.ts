@@ -20,8 +20,6 @@ export interface Asker {
   readonly hello: Hello
   /** Of the greeting. */
   readonly rttMs: number
-  /** `performance.now()` when bytes last came. */
-  lastByteAt(): number
   heads(): void
   /** @throws MeshError `not-ready`, `denied` or `busy` as refused, `unreachable`; the signal's reason, when it is cancelled */
   ask(question: Question, signal: AbortSignal): Promise<{ message: Reply; payload: Uint8ArrayList }>
@@ -61,8 +59,7 @@ const MAX_GATHERED_BYTES = 32 * KIB
 
 /** Greets the other side of a fresh stream. @throws MeshError `unreachable` or `bad-bytes` */
 export const createAsker = async (stream: Stream, options: AskerOptions): Promise<Asker> => {
-  let lastByteAt = performance.now()
-  const reader = readFrames(stream, { high: READ_HIGH, onBytes: () => (lastByteAt = performance.now()) })
+  const reader = readFrames(stream, { high: READ_HIGH })
   const forget = options.watch(stream, reader.unread)
   const pending = new Map<number, Pending>()
   const sets = new Map<number, SetListener>()
@@ -188,7 +185,6 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
   void read()
   return {
     ...greeted,
-    lastByteAt: () => lastByteAt,
     heads: () => send({ type: 'heads' }),
     ask,
     open,

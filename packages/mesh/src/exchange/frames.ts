@@ -18,7 +18,6 @@ export interface FrameReaderOptions {
   readonly high?: number
   /** Longest frame. @default 1 MiB and a header */
   readonly longest?: number
-  readonly onBytes?: (count: number) => void
 }
 
 /**
@@ -27,14 +26,13 @@ export interface FrameReaderOptions {
  */
 export const readFrames = (
   stream: Stream,
-  { high = READ_HIGH, longest = MAX_FRAME_BYTES, onBytes = () => {} }: FrameReaderOptions = {},
+  { high = READ_HIGH, longest = MAX_FRAME_BYTES }: FrameReaderOptions = {},
 ): FrameReader => {
   const { bytes, held } = readBytes(stream, high)
   const received = new Uint8ArrayList()
   const frames = async function* (): AsyncGenerator<Uint8ArrayList> {
     let taken = 0
     for await (const data of bytes) {
-      onBytes(data.byteLength)
       received.append(data)
       for (let frame = takeFrame(received, longest); frame !== undefined; frame = takeFrame(received, longest)) {
         yield frame

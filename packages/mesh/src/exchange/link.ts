@@ -14,8 +14,6 @@ export interface PeerLink {
   /** What it says of itself. */
   readonly hello: Hello
   rttMs(): number
-  /** `performance.now()` when a byte of a chunk last came. */
-  lastByteAt(): number
   /** Unproven bytes. @throws MeshError `not-ready`, `denied`, `busy`, `unreachable` */
   block(cid: Cid, signal: AbortSignal): Promise<Uint8Array>
   signatures(manifest: Cid, signal: AbortSignal): Promise<readonly Signature[]>
@@ -78,7 +76,6 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
     peerId: peer.toString(),
     hello: questions.hello,
     rttMs: () => node.getConnections(peer).find(({ rtt }) => rtt !== undefined)?.rtt ?? questions.rttMs,
-    lastByteAt: () => bulkNow?.lastByteAt() ?? 0,
     block: async (cid, signal) => (await questions.ask({ type: 'block', cid }, signal)).payload.slice(),
     signatures: async (manifest, signal) => {
       const { message } = await questions.ask({ type: 'signatures', manifest }, signal)

@@ -5,6 +5,7 @@ import {
   type Log,
   type Meter,
   MeshError,
+  PRIORITIES,
   type Priority,
   isMeshError,
   verify,
@@ -45,6 +46,7 @@ export interface ChunkFetcher extends ChunkSource {
 /** A chunk that a caller waits for. */
 interface Wanted extends SchedulerWant {
   readonly want: ChunkWant
+  priority: Priority
   readonly since: number
   readonly asked: Request[]
   readonly avoid: Set<string>
@@ -57,9 +59,11 @@ interface Request {
   readonly peer: string
   readonly abort: AbortController
   readonly startedAt: number
+  /** What the peer had sent by then, of whatever. */
+  readonly heardBytes: number
   readonly expectedAt: number
   readonly lateAt: number
-  /** Over when this is past and no byte comes. */
+  /** Over when this is past and no bytes come, or too few. */
   readonly deadline: number
   /** Over, however slowly bytes come. */
   readonly end: number
@@ -136,7 +140,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
   const request = async ({ want: entry, peer: peerId, expectedMs }: Assignment<Wanted>): Promise<void> => {
     const peer = peers.get(peerId)
     const { want } = entry
-    const current = newRequest(peerId, expectedMs, (load.get(peerId)?.bytes ?? 0) + want.length)
+    const current = newRequest(peer, expectedMs, (load.get(peerId)?.bytes ?? 0) + want.length)
     entry.asked.push(current)
     account(peer, want.length, 1)
     try {
@@ -228,9 +232,15 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
   }
 
   const endOverdue = (current: Request, now: number): void => {
-    const quietSince = Math.max(peers.get(current.peer).link?.lastByteAt() ?? 0, current.startedAt)
-    if (now > current.end || (now > current.deadline && now - quietSince > MIN_DEADLINE))
+    if (now > current.end || (now > current.deadline && !isComing(current, now)))
       current.abort.abort(new MeshError('unreachable', 'the chunk did not come in time'))
+  }
+
+  /** Told by all that comes from the peer: of a chunk, a stream shows nothing before all of it is here. */
+  const isComing = ({ peer, startedAt, heardBytes }: Request, now: number): boolean => {
+    const heard = peers.get(peer)
+    const isQuiet = now - heard.heardAt > MIN_DEADLINE
+    return !isQuiet && heard.heardBytes - heardBytes > (MIN_GOODPUT * (now - startedAt)) / SECOND
   }
 
   const seekIfNeeded = ({ want, since, avoid }: Wanted, now: number): void => {
@@ -240,6 +250,14 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
     const canGive = ({ peerId, restUntil }: Peer): boolean =>
       restUntil <= now && !avoid.has(peerId) && sets.has(peerId, want.set, want.index)
     if (!peers.linked().some(canGive)) seek(want.manifest)
+  }
+
+  const raise: ChunkSource['raise'] = (want, priority) => {
+    for (const entry of wanted) {
+      if (!isSame(entry.want, want) || !isSooner(priority, entry.priority)) continue
+      entry.priority = priority
+      if (entry.asked.length === 0) wake()
+    }
   }
 
   const outlook: ChunkSource['outlook'] = (want) => {
@@ -257,6 +275,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
 
   return {
     fetch,
+    raise,
     outlook,
     wake,
     late: (peerId, bytes) => countReceived(peers.get(peerId), bytes),
@@ -286,17 +305,20 @@ const newWanted = (want: ChunkWant, priority: Priority, settle: Pick<Wanted, 're
   ...settle,
 })
 
-const newRequest = (peer: string, expected: number, underWay: number): Request => {
+const newRequest = (peer: Peer, expected: number, underWay: number): Request => {
   const now = performance.now()
   return {
-    peer,
+    peer: peer.peerId,
     abort: new AbortController(),
     startedAt: now,
+    heardBytes: peer.heardBytes,
     expectedAt: now + expected,
     lateAt: now + lateAfter(expected),
     deadline: now + Math.max(MIN_DEADLINE, DEADLINE_FACTOR * expected),
     end: now + 10 * SECOND + (underWay / MIN_GOODPUT) * SECOND,
   }
 }
+
+const isSooner = (a: Priority, b: Priority): boolean => PRIORITIES.indexOf(a) < PRIORITIES.indexOf(b)
 
 const isSame = (a: ChunkWant, b: ChunkWant): boolean => a.set === b.set && a.index === b.index

@@ -19,7 +19,7 @@ import {
   STREAM_WINDOW,
 } from '../limits.ts'
 import { fastTcp } from './fast-tcp.ts'
-import { keyId, meshNoise } from './fast-noise.ts'
+import { type OnBytes, keyId, meshNoise } from './fast-noise.ts'
 import { libp2pLogger } from './libp2p-log.ts'
 import { publicAddresses } from './public-addresses.ts'
 
@@ -41,6 +41,7 @@ export interface NodeOptions {
   readonly mdns: boolean
   readonly datastore: LevelDatastore
   readonly gater: ConnectionGater
+  readonly onBytes?: OnBytes
   readonly records: Pick<KadDHTInit, 'validators' | 'selectors'>
   readonly log: Log
 }
@@ -54,7 +55,7 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
     logger: libp2pLogger(options.log.room('libp2p')),
     addresses: { listen: [...options.listen], appendAnnounce: [...options.announce] },
     transports: [fastTcp()],
-    connectionEncrypters: options.networkKeys.map((key) => meshNoise(key)),
+    connectionEncrypters: options.networkKeys.map((key) => meshNoise(key, options.onBytes)),
     streamMuxers: [
       // A paused reader may be sent a whole window: one that is shorter would kill the stream.
       yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW, maxReadBufferLength: STREAM_WINDOW + 2 * MIB } }),

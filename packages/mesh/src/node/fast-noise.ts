@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto'
 import { type ICryptoInterface, noise } from '@chainsafe/libp2p-noise'
 import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
-import type { ConnectionEncrypter, MessageStream } from '@libp2p/interface'
+import type { ConnectionEncrypter, MessageStream, PeerId } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 
 type Bytes = Uint8Array | Uint8ArrayList
@@ -12,33 +12,49 @@ type NoiseFactory = ReturnType<typeof noise>
  * protocol of ours is offered. The name shows a hash of the key, which tells nothing of the key itself.
  */
 export const meshNoise =
-  (networkKey: Uint8Array): ((components: Parameters<NoiseFactory>[0]) => ConnectionEncrypter) =>
+  (
+    networkKey: Uint8Array,
+    onBytes: OnBytes = () => {},
+  ): ((components: Parameters<NoiseFactory>[0]) => ConnectionEncrypter) =>
   (components) => {
     const part = (info: string): Uint8Array => new Uint8Array(hkdfSync('sha256', networkKey, '', `hubmesh ${info}`, 32))
     const encrypter = noise({ prologueBytes: part('prologue'), crypto: fastNoiseCrypto })(components)
-    return Object.assign(keepNothing(encrypter), { protocol: `/hubmesh/noise/${keyId(networkKey)}` })
+    return Object.assign(afterHandshake(encrypter, onBytes), { protocol: `/hubmesh/noise/${keyId(networkKey)}` })
   }
 
 /** Names a network key without telling it: in the noise protocol's name, and in mDNS. */
 export const keyId = (networkKey: Uint8Array): string =>
   Buffer.from(hkdfSync('sha256', networkKey, '', 'hubmesh key id', 32)).toString('hex', 0, 8)
 
-/**
- * While the socket is full, an encrypted connection keeps plaintext by reference until it can go on. A sender that reuses
- * its buffers as soon as they have left its stream would overwrite it: then, and only then, the bytes are copied.
- */
-const keepNothing = (encrypter: ConnectionEncrypter): ConnectionEncrypter => {
-  const copyWhenFull = <T extends { connection: MessageStream }>(secured: T): T => {
-    const { connection } = secured
-    const send = connection.send.bind(connection)
-    connection.send = (data) => send(connection.writableNeedsDrain ? data.slice() : data)
+/** Bytes have come from a peer, of whatever they are a part. */
+export type OnBytes = (peerId: string, count: number) => void
+
+const afterHandshake = (encrypter: ConnectionEncrypter, onBytes: OnBytes): ConnectionEncrypter => {
+  const watch = <T extends Secured>(connection: MessageStream, secured: T): T => {
+    const peerId = secured.remotePeer.toString()
+    connection.addEventListener('message', ({ data }) => onBytes(peerId, data.byteLength))
+    copyWhenFull(secured.connection)
     return secured
   }
   const secureInbound = encrypter.secureInbound.bind(encrypter)
   const secureOutbound = encrypter.secureOutbound.bind(encrypter)
-  encrypter.secureInbound = async (connection, options) => copyWhenFull(await secureInbound(connection, options))
-  encrypter.secureOutbound = async (connection, options) => copyWhenFull(await secureOutbound(connection, options))
+  encrypter.secureInbound = async (connection, options) => watch(connection, await secureInbound(connection, options))
+  encrypter.secureOutbound = async (connection, options) => watch(connection, await secureOutbound(connection, options))
   return encrypter
+}
+
+interface Secured {
+  readonly connection: MessageStream
+  readonly remotePeer: PeerId
+}
+
+/**
+ * While the socket is full, an encrypted connection keeps plaintext by reference until it can go on. A sender that reuses
+ * its buffers as soon as they have left its stream would overwrite it: then, and only then, the bytes are copied.
+ */
+const copyWhenFull = (connection: MessageStream): void => {
+  const send = connection.send.bind(connection)
+  connection.send = (data) => send(connection.writableNeedsDrain ? data.slice() : data)
 }
 
 const CIPHER = 'chacha20-poly1305'
