@@ -19,6 +19,8 @@ const SIZE = GIB
 const ROUNDS = 9
 const CROWD = 8
 const CROWD_ROUNDS = 3
+/** Each takes all of the file, once. */
+const MANY = 64
 const REPO = 'bench/model'
 const FILE = 'model.safetensors'
 const CLIENT = fileURLToPath(new URL('drain.ts', import.meta.url))
@@ -80,6 +82,7 @@ const compare = async ({ gateway, nginx, copying }: Servers): Promise<Result[]> 
   const one = await alternate(ROUNDS, takeAll(1))
   const alone = await usageOf(gateway.pid)
   const crowd = await alternate(CROWD_ROUNDS, takeAll(CROWD))
+  await gateway.take(MANY)
   const crowded = await usageOf(gateway.pid)
   return [
     rate('nginx, sendfile', one.nginx),
@@ -88,13 +91,13 @@ const compare = async ({ gateway, nginx, copying }: Servers): Promise<Result[]> 
     cpu(copying),
     rate('gateway', one.gateway),
     cpu(gateway),
-    ratio('gateway / nginx, sendfile', one.gateway, one.nginx, 0.85),
+    ratio('gateway / nginx, sendfile', one.gateway, one.nginx, 0.9),
     { what: 'gateway / nginx, reading and writing', figure: (one.gateway / one.copying).toFixed(2) },
     atMost('peak memory of the node', alone.peakRss / MIB, 200, 'MiB'),
     rate(`nginx, sendfile, ${CROWD} clients`, crowd.nginx),
     rate(`gateway, ${CROWD} clients`, crowd.gateway),
     ratio(`gateway / nginx, sendfile, ${CROWD} clients`, crowd.gateway, crowd.nginx, 0.65),
-    { what: `peak memory of the node, ${CROWD} clients`, figure: `${(crowded.peakRss / MIB).toFixed(0)} MiB` },
+    atMost(`peak memory of the node, ${MANY} clients`, crowded.peakRss / MIB, 250, 'MiB'),
   ]
 }
 

@@ -10,7 +10,9 @@ import { type Result, printResults } from './measure.ts'
 const BENCHES: Readonly<Record<string, () => Promise<Result[]>>> = {
   'gateway-warm': async () => (await import('./gateway-warm.ts')).gatewayWarm(),
   'small-files': async () => (await import('./small-files.ts')).smallFiles(),
+  'hf-download': async () => (await import('./hf-download.ts')).hfDownload(),
   'cold-fetch': async () => (await import('./cold-fetch.ts')).coldFetch(),
+  'cold-start': async () => (await import('./cold-start.ts')).coldStart(),
   ingest: async () => (await import('./ingest.ts')).ingest(),
   'many-files': async () => (await import('./many-files.ts')).manyFiles(),
   'cli-start': async () => (await import('./cli-start.ts')).cliStart(),

@@ -4,11 +4,10 @@
  *
  *     node --conditions=source test/bench/small-files.ts
  */
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { KIB } from '@hubmesh/content'
@@ -17,6 +16,7 @@ import type { Load } from './load.ts'
 import { type Result, alternate, atMost, median, printResults, ratio, usageOf } from './measure.ts'
 import { startNginx } from './nginx.ts'
 import { NO_UPSTREAM, publish } from './samples.ts'
+import { startServer } from './serve.ts'
 
 const FILES = 1_000
 const FILE_BYTES = 4 * KIB
@@ -26,7 +26,7 @@ const ROUNDS = 5
 const REPO = 'bench/small'
 
 const run = promisify(execFile)
-const scriptOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const LOAD = fileURLToPath(new URL('load.ts', import.meta.url))
 
 export const smallFiles = async (): Promise<Result[]> => {
   await using swarm = await createSwarm()
@@ -37,7 +37,7 @@ export const smallFiles = async (): Promise<Result[]> => {
   const list = join(swarm.folder, 'names')
   await writeFile(list, names.join('\n'))
   const nginx = await startNginx(swarm.folder, folder)
-  const plain = await startStatic(folder)
+  const plain = await startServer('static-server.ts', folder)
   try {
     const seed = await swarm.startSeed({ upstream: NO_UPSTREAM })
     await publish(seed, folder, REPO)
@@ -66,7 +66,7 @@ const serverOf = (url: string, pid: number, list: string): Server => {
   const cpuSeconds: number[] = []
   const ask = async (): Promise<number> => {
     const before = await usageOf(pid)
-    const args = [scriptOf('load.ts'), url, String(CONNECTIONS), String(REQUESTS), list]
+    const args = [LOAD, url, String(CONNECTIONS), String(REQUESTS), list]
     const { stdout } = await run(process.execPath, [...process.execArgv, ...args])
     const load = JSON.parse(stdout) as Load
     loads.push(load)
@@ -74,15 +74,6 @@ const serverOf = (url: string, pid: number, list: string): Server => {
     return REQUESTS / load.seconds
   }
   return { ask, loads, cpuSeconds }
-}
-
-const startStatic = async (folder: string) => {
-  const child = spawn(process.execPath, [...process.execArgv, scriptOf('static-server.ts'), folder], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const { value: url, done } = await createInterface({ input: child.stdout })[Symbol.asyncIterator]().next()
-  if (done === true) throw new Error('the static server did not start')
-  return { url, pid: child.pid ?? 0, stop: () => void child.kill() }
 }
 
 const compare = async (servers: { gateway: Server; send: Server; nginx?: Server }): Promise<Result[]> => {

@@ -1,0 +1,129 @@
+/**
+ * A reader at an office that has nothing of a file, over links of several rates to the one seed: how soon its first byte comes,
+ * beside what round trips and the first chunk take on that link; how long it ever waits; and when it is done, beside a pull that
+ * nobody reads.
+ *
+ *     node --conditions=source test/bench/cold-start.ts
+ */
+import { mkdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { KIB, MIB, createCutter } from '@hubmesh/content'
+import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
+import { createSlowLink } from '../integration/slow-link.ts'
+import { type Result, atMost, median, printResults, seconds } from './measure.ts'
+import { NO_UPSTREAM, publish, writeRandomFile } from './samples.ts'
+
+/** Of the links, in bytes a second, and of the file that is read over each. */
+const LINKS = [
+  { rate: 10 * MIB, size: 32 * MIB, rounds: 3 },
+  { rate: MIB, size: 8 * MIB, rounds: 2 },
+  { rate: 50_000, size: MIB, rounds: 1 },
+]
+/** A first chunk can take longer than a client waits: only there it is told to come back. */
+const CLIENT_WAITS_S = 10
+const ADDED_MS = 50
+
+interface Link {
+  readonly rate: number
+  readonly size: number
+  readonly rounds: number
+}
+
+interface Read {
+  /** Seconds from the first request to the first byte, to the last, and the longest between two bytes or answers. */
+  readonly first: number
+  readonly last: number
+  readonly silence: number
+}
+
+export const coldStart = async (): Promise<Result[]> => {
+  await using swarm = await createSwarm()
+  const seed = await swarm.startSeed({ upstream: NO_UPSTREAM })
+  const results: Result[] = []
+  for (const link of LINKS) results.push(...(await measureLink(swarm, seed, link)))
+  return results
+}
+
+const measureLink = async (swarm: Swarm, seed: SwarmNode, { rate, size, rounds }: Link): Promise<Result[]> => {
+  const repo = `bench/at-${rate}`
+  const folder = join(swarm.folder, `at-${rate}`)
+  await mkdir(folder)
+  await writeRandomFile(join(folder, 'model.bin'), size)
+  await publish(seed, folder, repo)
+  const first = firstChunkBytes(await readFile(join(folder, 'model.bin')))
+  const reads: Read[] = []
+  const pulls: number[] = []
+  for (let round = 0; round < rounds; round += 1) {
+    await withOffice(swarm, { seed, rate, repo, name: `reader-${rate}-${round}` }, async (office) => {
+      reads.push(await readAll(`${office.gateway}/${repo}/resolve/main/model.bin`, size))
+    })
+    await withOffice(swarm, { seed, rate, repo, name: `puller-${rate}-${round}` }, async (office) => {
+      pulls.push(await seconds(() => office.cli('pull', repo)))
+    })
+  }
+  const firstMs = median(reads.map((read) => read.first)) * 1000
+  const chunkMs = (first / rate) * 1000
+  const last = median(reads.map((read) => read.last))
+  return [
+    { what: `a link of ${(rate / KIB).toFixed(0)} KiB/s`, figure: `first chunk ${(first / KIB).toFixed(0)} KiB` },
+    atMost('  first byte', firstMs, Math.round(chunkMs + ADDED_MS), 'ms'),
+    atMost('  longest silence', Math.max(...reads.map(({ silence }) => silence)), CLIENT_WAITS_S, 's'),
+    atMost('  last byte / a pull without a reader', last / median(pulls), 1.05, ''),
+  ]
+}
+
+/** What a file of random bytes is cut into first. */
+const firstChunkBytes = (bytes: Uint8Array): number => {
+  const cutter = createCutter({ size: bytes.length })
+  return cutter.push(bytes.subarray(0, 2 * MIB))[0] ?? bytes.length
+}
+
+/** With an office of its own that knows the manifest, over a link of its own. */
+const withOffice = async (
+  swarm: Swarm,
+  { seed, rate, repo, name }: { seed: SwarmNode; rate: number; repo: string; name: string },
+  work: (office: SwarmNode) => Promise<void>,
+): Promise<void> => {
+  await using link = await createSlowLink(seed, rate)
+  const office = await swarm.startOffice(name, { ticket: await link.ticket() })
+  try {
+    await office.waitFor('the repo', ({ repos }) => repos.some(({ id }) => id === repo))
+    const listed = await fetch(`${office.gateway}/api/models/${repo}/tree/main`)
+    if (!listed.ok) throw new Error(`the tree answers ${listed.status}`)
+    await work(office)
+  } finally {
+    await office.stop()
+  }
+}
+
+/** Takes the file as Hub clients do: comes back when it is told to, and goes on where it was cut. */
+const readAll = async (url: string, size: number): Promise<Read> => {
+  const start = performance.now()
+  let at = 0
+  let heard = start
+  let first = NaN
+  let silence = 0
+  const hear = (): void => {
+    silence = Math.max(silence, performance.now() - heard)
+    heard = performance.now()
+  }
+  while (at < size) {
+    const response = await fetch(url, { headers: { range: `bytes=${at}-` } })
+    hear()
+    if (response.status === 429) {
+      await sleep(Number(response.headers.get('retry-after')) * 1000)
+      heard = performance.now()
+      continue
+    }
+    if (response.status !== 206) throw new Error(`${url} answers ${response.status}`)
+    for await (const part of response.body ?? []) {
+      hear()
+      if (at === 0) first = performance.now() - start
+      at += part.length
+    }
+  }
+  return { first: first / 1000, last: (performance.now() - start) / 1000, silence: silence / 1000 }
+}
+
+if (import.meta.main) printResults('a cold file over a slow link', await coldStart())
