@@ -61,7 +61,7 @@ clientMatrix(
       exercises: {
         'listFiles, downloadFile (whole, slice, raw), fileExists, pathsInfo, snapshotDownload': files('main'),
         'the same of a pull request': files('refs/pr/1'),
-        'modelInfo, datasetInfo, spaceInfo, listings, commits, access, whoAmI, errors': info,
+        'modelInfo, datasetInfo, spaceInfo, listings, commits, safetensors, access, whoAmI, errors': info,
       },
     },
   ],

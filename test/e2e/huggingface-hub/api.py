@@ -41,6 +41,7 @@ def questions(repo_type, repo_id, path):
         "refs": lambda: api.list_repo_refs(**repo, include_pull_requests=True),
         "commits": lambda: [[commit.commit_id, commit.title] for commit in api.list_repo_commits(**repo)],
         "file metadata": lambda: metadata(repo_type, repo_id, path),
+        "safetensors": lambda: api.get_safetensors_metadata(**repo) if repo_type == "model" else None,
         "bytes": lambda: first_and_last_bytes(repo_type, repo_id, path),
         "listed by author": lambda: listed(repo_type, author=repo_id.split("/")[0], search=repo_id.split("/")[1]),
         "listed by tag": lambda: listed(repo_type, search=repo_id, filter=api.repo_info(**repo).tags[:1]),

@@ -35,7 +35,7 @@ const client = (version: (typeof VERSIONS)[number]): MatrixClient => {
       ) => download(scene.hub, await user(scene)),
       'snapshot_download of models, datasets, spaces; no namespace, tag, branch, pull request, commit; an old name; odd file names, empty files':
         async (scene) => snapshot(scene.hub, await user(scene)),
-      'HfApi: info, tree, paths, refs, commits, listings, file metadata': async (scene) =>
+      'HfApi: info, tree, paths, refs, commits, listings, file and safetensors metadata': async (scene) =>
         api(await user(scene), await answersOfHub(scene, set)),
       'HfFileSystem and `hf://`: find, glob, read, seek': async (scene) => files(scene.hub, await user(scene)),
       'errors: no such file, revision, repo; private, gated; uploads': async (scene) => errors(await user(scene)),

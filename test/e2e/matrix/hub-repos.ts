@@ -19,7 +19,12 @@ export const GATED = 'clients/gated'
 /** Repos of every kind that a client of the Hub meets. @returns what is mirrored of them */
 export const addHubRepos = async (hub: SampleHub): Promise<string[]> => {
   await hub.addRepo(MODEL, {
-    files: { ...buildRepo({ seed: 'model' }), 'empty.txt': '', 'config.json': '{"model_type": "bert"}\n' },
+    files: {
+      ...buildRepo({ seed: 'model' }),
+      'empty.txt': '',
+      'config.json': '{"model_type": "bert"}\n',
+      'model.safetensors': tinySafetensors(),
+    },
     info: { pipeline_tag: 'fill-mask', tags: ['bert', 'license:mit'], cardData: { license: 'mit' } },
   })
   hub.tag(MODEL, 'v1')
@@ -56,4 +61,12 @@ export const addHubRepos = async (hub: SampleHub): Promise<string[]> => {
     SPACE,
     OLD_NAME,
   ]
+}
+
+/** One tensor of two numbers. */
+const tinySafetensors = (): Uint8Array => {
+  const header = Buffer.from('{"weight":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}')
+  const length = Buffer.alloc(8)
+  length.writeBigUInt64LE(BigInt(header.length))
+  return Buffer.concat([length, header, Buffer.alloc(8)])
 }
