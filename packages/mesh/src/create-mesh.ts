@@ -121,6 +121,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
       unread,
       log,
       onUpload: (peerId, bytes) => void (peers.get(peerId).bytesOut += bytes),
+      onOpen: (peerId, set) => sets.opened(peerId, set),
       onBreach: gate.breach,
     },
     hello,
@@ -148,7 +149,10 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     { publishers: [...publishers] },
   )
   const sets = createRemoteSets({ onChange: () => fetcher.wake() })
-  const fetcher = createChunkFetcher({ peers, gate, sets, meter, log, seek: providers.seek }, { site })
+  const fetcher = createChunkFetcher(
+    { peers, gate, sets, meter, log, seek: providers.seek },
+    { site, self: node.peerId.toString() },
+  )
   const onLink = (peer: Peer, link: PeerLink | undefined): void => {
     log.info({ peerId: peer.peerId, site: peer.site, connected: link !== undefined }, 'a peer')
     if (link === undefined) sets.detach(peer.peerId)

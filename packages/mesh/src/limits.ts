@@ -74,6 +74,13 @@ export const HEADS_PER_SECOND = 16
 export const MAX_REQUESTS_PER_PEER = 128
 /** A set that nobody has wanted for so long is closed. */
 export const SET_IDLE = 5 * MINUTE
+/** A node that told of a chunk of a set within that time is still fetching it: one of 256 KiB takes 5 s at 50 KB/s. */
+export const FETCHING_FOR = 30 * SECOND
+/** So long one that has opened a set is taken for one that fetches it, whether or not it has told of a chunk. */
+export const JUST_OPENED = 3 * SECOND
+/** Chunks in a row that a node of our site does not bring in, though they were left to it: then nothing is, for so long. */
+export const MAX_LAPSES = 8
+export const LET_DOWN_FOR = 10 * SECOND
 /** When all places are taken: one that was wanted for so long and that nobody has leaves its place to another. */
 export const SET_TURN = 2 * SECOND
 /** A request is given at least so long, and as long again whenever bytes come. */

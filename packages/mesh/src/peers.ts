@@ -19,6 +19,10 @@ export interface Peer {
   addresses: readonly string[]
   /** Not asked for chunks before this time (`performance.now()`): it was busy, silent or broke off. */
   restUntil: number
+  /** Chunks in a row that were left for it to bring into the site, and that it did not bring in time. */
+  lapses: number
+  /** Nothing is left for it to bring into the site before this time (`performance.now()`). */
+  letDownUntil: number
   /** Failures in a row, for the back-off. */
   failures: number
   /** Bytes that have come from it, of whatever they are a part, and when the last did (`performance.now()`). */
@@ -88,6 +92,8 @@ const newPeer = (peerId: string): Peer => ({
   lastSeen: Date.now(),
   addresses: [],
   restUntil: 0,
+  lapses: 0,
+  letDownUntil: 0,
   failures: 0,
   heardBytes: 0,
   heardAt: 0,

@@ -1,5 +1,13 @@
 import type { Connection, Stream } from '@libp2p/interface'
-import { type BlockStore, type CatalogStore, type ChunkShelf, type Log, MeshError, isMeshError } from '@hubmesh/content'
+import {
+  type BlockStore,
+  type CatalogStore,
+  type ChunkShelf,
+  type Cid,
+  type Log,
+  MeshError,
+  isMeshError,
+} from '@hubmesh/content'
 import { HELLO_TIMEOUT, MAX_REQUEST_BYTES, MAX_STREAMS_PER_PEER, MAX_UPLOADS, REQUEST_READ_HIGH } from '../limits.ts'
 import { readFrames } from './frames.ts'
 import { type Hello, decodeMessage, requestSchema } from './messages.ts'
@@ -14,6 +22,8 @@ export interface ExchangeServerComponents {
   readonly unread: UnreadBound
   readonly log: Log
   readonly onUpload: (peerId: string, bytes: number) => void
+  /** A peer wants chunks of a set. */
+  readonly onOpen: (peerId: string, set: Cid) => void
   /** A peer broke the protocol; its stream is reset already. */
   readonly onBreach: (peerId: string, reason: string) => void
 }
@@ -49,6 +59,7 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
       slots,
       outbox: createOutbox(stream, pool),
       onUpload: (bytes) => components.onUpload(peerId, bytes),
+      onOpen: (set) => components.onOpen(peerId, set),
       onFailure: (error) => stream.abort(asError(error)),
     })
     sessions.set(stream, { peerId, session })

@@ -21,6 +21,7 @@ export interface SessionComponents {
   readonly hello: Hello
   readonly log: Log
   readonly onUpload: (bytes: number) => void
+  readonly onOpen: (set: Cid) => void
   /** The sending half failed: the stream is of no more use. */
   readonly onFailure: (error: unknown) => void
 }
@@ -46,7 +47,7 @@ export interface Session {
 type Job = Extract<Request, { type: 'block' | 'signatures' | 'chunk' | 'open' }>
 
 export const createSession = (components: SessionComponents): Session => {
-  const { blocks, shelf, catalogs, outbox, slots, hello, onUpload, onFailure } = components
+  const { blocks, shelf, catalogs, outbox, slots, hello, onUpload, onOpen, onFailure } = components
   const subscriptions = createSubscriptions({ shelf, outbox, onFailure: (error) => fail(error) })
   const queue: Job[] = []
   let greeted = false
@@ -101,9 +102,14 @@ export const createSession = (components: SessionComponents): Session => {
   const answer = async (job: Job): Promise<void> => {
     if (job.type === 'chunk') return sendChunk(job) // its buffers hold it back
     if (job.type === 'block') await sendBlock(job.id, job.cid)
-    else if (job.type === 'open') await subscriptions.open(job.id, job.set)
+    else if (job.type === 'open') await open(job.id, job.set)
     else await sendSignatures(job.id, job.manifest)
     await outbox.settled()
+  }
+
+  const open = async (id: number, set: Cid): Promise<void> => {
+    await subscriptions.open(id, set)
+    onOpen(set)
   }
 
   const sendSignatures = async (id: number, manifest: Cid): Promise<void> => {

@@ -10,7 +10,16 @@ import {
   isMeshError,
   verify,
 } from '@hubmesh/content'
-import { FIRST_BACKOFF, MAX_BACKOFF, MIN_DEADLINE, MIN_GOODPUT, SECOND, TICK } from '../limits.ts'
+import {
+  FIRST_BACKOFF,
+  LET_DOWN_FOR,
+  MAX_BACKOFF,
+  MAX_LAPSES,
+  MIN_DEADLINE,
+  MIN_GOODPUT,
+  SECOND,
+  TICK,
+} from '../limits.ts'
 import type { Gate } from '../node/gate.ts'
 import type { Peer, Peers } from '../peers.ts'
 import type { RemoteSets } from './remote-sets.ts'
@@ -79,7 +88,10 @@ const SEEK_ANYWAY = 2 * SECOND
 /** A tick that comes later than this tells of a busy process, not of silent peers. */
 const TICK_SLACK = 500
 
-export const createChunkFetcher = (components: ChunkFetcherComponents, { site }: { site: string }): ChunkFetcher => {
+export const createChunkFetcher = (
+  components: ChunkFetcherComponents,
+  { site, self }: { site: string; self: string },
+): ChunkFetcher => {
   const { peers, gate, sets, meter, log, seek } = components
   const wanted = new Set<Wanted>()
   const load = new Map<string, { bytes: number; requests: number }>()
@@ -115,7 +127,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
     queued = true
     setImmediate(() => {
       queued = false
-      const options = { now: performance.now(), hedges }
+      const options = { self, now: performance.now(), hedges }
       for (const assignment of assign(wanted, schedulerPeers(), options)) void request(assignment)
     })
   }
@@ -134,10 +146,13 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
       inFlight: requests,
       resting: peer.restUntil > now || peer.link === undefined,
       has: (set, index) => sets.has(peer.peerId, set as ChunkWant['set'], index),
+      isFetching: (set) => peer.letDownUntil <= now && sets.isFetching(peer.peerId, set as ChunkWant['set']),
     }
   }
 
-  const request = async ({ want: entry, peer: peerId, expectedMs }: Assignment<Wanted>): Promise<void> => {
+  const request = async (assignment: Assignment<Wanted>): Promise<void> => {
+    const { want: entry, peer: peerId, expectedMs, leftInVainTo } = assignment
+    if (leftInVainTo !== undefined) onLapse(peers.get(leftInVainTo))
     const peer = peers.get(peerId)
     const { want } = entry
     const current = newRequest(peer, expectedMs, (load.get(peerId)?.bytes ?? 0) + want.length)
@@ -163,6 +178,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
     const bytes = verify(parts, entry.want.sha256)
     meter.add('verifiedChunks', 1)
     peer.failures = 0
+    if (entry.left?.to === peer.peerId) peer.lapses = 0
     entry.resolve({ bytes, from: peer.peerId, sameSite })
   }
 
@@ -198,6 +214,14 @@ export const createChunkFetcher = (components: ChunkFetcherComponents, { site }:
     if (peer.restUntil > now) return
     peer.restUntil = now + Math.min(FIRST_BACKOFF * 2 ** peer.failures, MAX_BACKOFF)
     peer.failures += 1
+  }
+
+  /** One that merely is a little late goes on bringing in its part; one that brings in nothing is soon known. */
+  const onLapse = (peer: Peer): void => {
+    peer.lapses += 1
+    if (peer.lapses < MAX_LAPSES) return
+    peer.lapses = 0
+    peer.letDownUntil = performance.now() + LET_DOWN_FOR
   }
 
   const account = (peer: Peer, bytes: number, requests: number): void => {

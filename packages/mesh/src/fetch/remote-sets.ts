@@ -5,7 +5,9 @@ import type { PeerLink } from '../exchange/link.ts'
 import { type Allowance, createAllowance } from '../allowance.ts'
 import {
   BITMAP_BYTES_PER_SECOND,
+  FETCHING_FOR,
   HAVE_PIECE_BYTES,
+  JUST_OPENED,
   MAX_BITMAP_BYTES_PER_PEER,
   MAX_OPEN_SETS,
   MINUTE,
@@ -22,6 +24,10 @@ export interface RemoteSets {
   /** Somebody wants a chunk of the set: every linked peer is asked what it has, and tells what it gets. */
   want(set: Cid): void
   has(peerId: string, set: Cid, index: number): boolean
+  /** A peer wants chunks of a set: it has opened it here. */
+  opened(peerId: string, set: Cid): void
+  /** It gets chunks of the set itself: it has opened it just now, or told of another chunk not long ago. */
+  isFetching(peerId: string, set: Cid): boolean
   /** It did not have it after all. */
   lacks(peerId: string, set: Cid, index: number): void
   /** All linked peers have said what they have. */
@@ -32,6 +38,8 @@ export interface RemoteSets {
 interface RemoteSet {
   answered: boolean
   bitmap: Bitmap | undefined
+  /** When it last told of a chunk (`performance.now()`). */
+  grewAt: number
   /** Bytes of a bitmap whose last piece has not come. */
   pieces: Uint8Array | undefined
   close(): void
@@ -42,6 +50,8 @@ interface Remote {
   /** Bytes of bitmaps that it may make us build: each is a few bytes to send. */
   readonly allowance: Allowance
   readonly sets: Map<Cid, RemoteSet>
+  /** When it opened a set here; the latest last. */
+  readonly openedAt: Map<Cid, number>
 }
 
 /** @param components.onChange called when a peer has told something new */
@@ -56,6 +66,7 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
       link,
       allowance: createAllowance({ burst: MAX_BITMAP_BYTES_PER_PEER, perSecond: BITMAP_BYTES_PER_SECOND }),
       sets: new Map(),
+      openedAt: new Map(),
     }
     remotes.set(link.peerId, remote)
     for (const set of wanted.keys()) open(remote, set)
@@ -63,7 +74,7 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
 
   const open = (remote: Remote, set: Cid): void => {
     if (remote.sets.has(set)) return
-    const fresh: RemoteSet = { answered: false, bitmap: undefined, pieces: undefined, close: () => {} }
+    const fresh: RemoteSet = { answered: false, bitmap: undefined, grewAt: 0, pieces: undefined, close: () => {} }
     const listener: SetListener = (answer, payload) => {
       if (answer.type === 'has') addIndexes(fresh, answer.indexes)
       else {
@@ -110,6 +121,23 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
     for (const { sets } of remotes.values()) closeSet(sets, set)
   }
 
+  const opened = (peerId: string, set: Cid): void => {
+    const openedAt = remotes.get(peerId)?.openedAt
+    openedAt?.delete(set)
+    openedAt?.set(set, performance.now())
+    const [oldest] = openedAt?.keys() ?? []
+    if (oldest !== undefined && (openedAt?.size ?? 0) > MAX_OPEN_SETS) openedAt?.delete(oldest)
+  }
+
+  const isFetching = (peerId: string, set: Cid): boolean => {
+    const remote = remotes.get(peerId)
+    const { bitmap, grewAt = 0 } = remote?.sets.get(set) ?? {}
+    if (remote === undefined || bitmap?.complete === true) return false
+    const now = performance.now()
+    const isGrowing = bitmap !== undefined && now - grewAt < FETCHING_FOR
+    return isGrowing || now - (remote.openedAt.get(set) ?? -Infinity) < JUST_OPENED
+  }
+
   const sweep = (): void => {
     const idleSince = performance.now() - SET_IDLE
     for (const [set, { at }] of wanted) if (at < idleSince) forget(set)
@@ -122,6 +150,8 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
     detach: (peerId) => void remotes.delete(peerId),
     want,
     has: (peerId, set, index) => remotes.get(peerId)?.sets.get(set)?.bitmap?.has(index) ?? false,
+    opened,
+    isFetching,
     lacks: (peerId, set, index) => remotes.get(peerId)?.sets.get(set)?.bitmap?.clear(index),
     answered: (set) => remotes.values().every(({ sets }) => sets.get(set)?.answered ?? true),
     stop: () => clearInterval(timer),
@@ -139,6 +169,7 @@ const addIndexes = (remote: RemoteSet, indexes: readonly number[]): void => {
     if (index >= remote.bitmap.length) throw new MeshError('bad-bytes', 'an addition outside of the bitmap')
     remote.bitmap.set(index)
   }
+  remote.grewAt = performance.now()
 }
 
 /** @throws MeshError `bad-bytes` for pieces that do not fit */
@@ -162,7 +193,12 @@ const takePiece = (
     throw new MeshError('bad-bytes', 'a piece of a bitmap that does not fit')
   pieces.set(payload.subarray(), at)
   if (at + payload.byteLength < size) return
-  Object.assign(remote, { answered: true, pieces: undefined, bitmap: new Bitmap(length, pieces) })
+  Object.assign(remote, {
+    answered: true,
+    pieces: undefined,
+    bitmap: new Bitmap(length, pieces),
+    grewAt: performance.now(),
+  })
 }
 
 /** @throws MeshError `bad-bytes` when the peer would make us keep too much, or build too much too fast */

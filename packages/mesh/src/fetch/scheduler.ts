@@ -1,5 +1,6 @@
 import { KIB, MAX_CHUNK_BYTES, MIB, type Priority, PRIORITIES } from '@hubmesh/content'
 import { MAX_REQUESTS_PER_PEER, SECOND } from '../limits.ts'
+import { responsibleFor } from './rendezvous.ts'
 
 /**
  * Which chunk is asked of whom. What is known goes in, assignments come out, and the clock is an argument, so that
@@ -19,9 +20,11 @@ export interface SchedulerPeer {
   /** It is not to be asked now: busy, silent, or broken off a moment ago. */
   readonly resting: boolean
   has(set: string, index: number): boolean
+  /** It gets chunks of the set for itself. */
+  isFetching(set: string): boolean
 }
 
-/** A wanted chunk, and who is asked for it already. */
+/** A wanted chunk, and who is asked for it already. What `assign` leaves to another is noted in it. */
 export interface SchedulerWant {
   readonly set: string
   readonly index: number
@@ -31,6 +34,8 @@ export interface SchedulerWant {
   readonly asked: readonly { readonly peer: string; readonly lateAt: number }[]
   /** Peers that have failed it lately. */
   readonly avoid: ReadonlySet<string>
+  /** Another node of our site brings it in, for both; until then it is waited for. */
+  left?: { readonly to: string; readonly until: number }
 }
 
 export interface Assignment<Want extends SchedulerWant = SchedulerWant> {
@@ -40,6 +45,8 @@ export interface Assignment<Want extends SchedulerWant = SchedulerWant> {
   readonly expectedMs: number
   /** It is asked of somebody else already, who is late. */
   readonly hedge: boolean
+  /** A node of our site to which it was left, and which did not bring it in. */
+  readonly leftInVainTo?: string
 }
 
 /** Bounds of what is under way to one peer; between them, twice what its path holds. */
@@ -58,6 +65,10 @@ const MAX_ASKED = 2
 /** A request is late after so many times its expected duration, but not before `MIN_LATE`. */
 const LATE_FACTOR = 3
 const MIN_LATE = 500
+/** What is left to another node of the site is waited for so many times as long as it would take to get it oneself. */
+const LEAVE_FACTOR = 3
+const MIN_LEAVE = 250
+const MAX_LEAVE = 20 * SECOND
 /** Part of what comes from other sites that may come twice, and bytes of it that may gather: a chunk can always be helped out. */
 const TWICE_PART = 0.01
 const TWICE_AT_ONCE = MAX_CHUNK_BYTES
@@ -87,12 +98,13 @@ export const createHedgeBudget = (): HedgeBudget => {
 /**
  * Readers come first, then what is ahead of them, then the rest; within that, who came first. Each goes to the peer from
  * which it is expected soonest, even if that one has no room now: waiting for it is sooner than the next best. A peer of the
- * same site wins over any other. Who is late is helped out by one more peer, as far as the budget goes.
+ * same site wins over any other. What several nodes of a site fetch at once each brings in a part of, and gets the rest from
+ * the others. Who is late is helped out by one more peer, as far as the budget goes.
  */
 export const assign = <Want extends SchedulerWant>(
   wants: Iterable<Want>,
   peers: readonly SchedulerPeer[],
-  { now, hedges }: { now: number; hedges: HedgeBudget },
+  { self, now, hedges }: { self: string; now: number; hedges: HedgeBudget },
 ): Assignment<Want>[] => {
   const assignments: Assignment<Want>[] = []
   const refilled = new Set(peers.filter(isLow))
@@ -105,12 +117,39 @@ export const assign = <Want extends SchedulerWant>(
     const hedge = want.asked.length > 0
     const best = bestPeer(want, peers, hedge)
     if (best === undefined || !mayAsk(best, want)) continue
+    const expected = expectedMs(best, want.length)
+    const other = best.sameSite || hedge ? undefined : otherResponsible(want, peers, self)
+    if (other !== undefined && isLeftTo(other, want, { now, expected })) continue
     if (hedge && !best.sameSite && !hedges.take(want.length)) continue
-    assignments.push({ want, peer: best.id, expectedMs: expectedMs(best, want.length), hedge })
+    const leftInVainTo = other === undefined ? {} : { leftInVainTo: other }
+    assignments.push({ want, peer: best.id, expectedMs: expected, hedge, ...leftInVainTo })
     best.inFlightBytes += want.length
     best.inFlight += 1
   }
   return assignments
+}
+
+/** Another node of our site which is to bring the chunk in. A reader's is nobody else's. */
+const otherResponsible = (
+  { set, index, priority }: SchedulerWant,
+  peers: readonly SchedulerPeer[],
+  self: string,
+): string | undefined => {
+  if (priority === 'reader') return undefined
+  const others = peers.filter((peer) => peer.sameSite && !peer.resting && peer.isFetching(set)).map(({ id }) => id)
+  const responsible = others.length === 0 ? self : responsibleFor(index, [self, ...others])
+  return responsible === self ? undefined : responsible
+}
+
+/** True while it is waited for. Whoever takes over from one that has gone gets no longer. */
+const isLeftTo = (
+  other: string,
+  want: SchedulerWant,
+  { now, expected }: { now: number; expected: number },
+): boolean => {
+  const patience = Math.min(MAX_LEAVE, Math.max(MIN_LEAVE, LEAVE_FACTOR * expected))
+  want.left = { to: other, until: want.left?.until ?? now + patience }
+  return now < want.left.until
 }
 
 /** When a request that is expected to take so long is late. */

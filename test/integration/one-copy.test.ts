@@ -1,0 +1,73 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { MIB } from '@hubmesh/content'
+import { sampleBlob } from '@hubmesh/testing'
+import { type Swarm, type SwarmNode, createSwarm } from './local-swarm.ts'
+import { type SlowLink, createSlowLink } from './slow-link.ts'
+
+/** Two nodes of one office, far from the seed: what both want comes over the link once. */
+
+const REPO = 'lab/model'
+const OTHER = 'lab/other'
+const LINK_RATE = 6 * MIB
+const model = sampleBlob(24 * MIB, 71)
+const other = sampleBlob(16 * MIB, 72)
+
+let swarm: Swarm
+let seed: SwarmNode
+let link: SlowLink
+let nodes: [SwarmNode, SwarmNode]
+
+beforeAll(async () => {
+  swarm = await createSwarm()
+  seed = await swarm.startSeed({ upstream: 'http://127.0.0.1:9' })
+  await publish(REPO, model.bytes)
+  await publish(OTHER, other.bytes)
+  link = await createSlowLink(seed, LINK_RATE)
+  const ticket = await link.ticket()
+  nodes = [
+    await swarm.startOffice('tokyo', { ticket }),
+    await swarm.startOffice('tokyo-2', { ticket, args: ['--site', 'tokyo'] }),
+  ]
+  for (const node of nodes) {
+    await node.waitFor('the catalog', ({ repos }) => repos.length === 2)
+    await node.waitFor('the other', ({ peers }) => peers.some(({ site, connected }) => site === 'tokyo' && connected))
+  }
+})
+
+afterAll(async () => {
+  await link?.stop()
+  await swarm?.stop()
+})
+
+const publish = async (repo: string, bytes: Uint8Array): Promise<void> => {
+  const folder = join(swarm.folder, repo.replace('/', '-'))
+  await mkdir(folder)
+  await writeFile(join(folder, 'model.bin'), bytes)
+  const { code, stderr } = await seed.cli('publish', folder, repo)
+  if (code !== 0) throw new Error(stderr)
+}
+
+const wanCopies = async (node: SwarmNode): Promise<number> => (await node.status()).counters.wanBytes / model.size
+
+describe('two nodes of a site that pull the same at once', () => {
+  it('bring it in once between them', async () => {
+    const [first, second] = nodes
+    const results = await Promise.all([first.cli('pull', REPO), second.cli('pull', REPO)])
+    expect(results.map(({ code }) => code)).toEqual([0, 0])
+    const [ofFirst, ofSecond] = [await wanCopies(first), await wanCopies(second)]
+    expect(Math.min(ofFirst, ofSecond)).toBeGreaterThan(0.25) // both do their part
+    expect(ofFirst + ofSecond).toBeLessThan(1.3) // 1.0 to 1.07; 2.0 if each came for itself
+  })
+
+  it('go on alone when the other is killed', async () => {
+    const [survivor, victim] = nodes
+    const pulling = survivor.cli('pull', OTHER)
+    const lost = victim.cli('pull', OTHER)
+    await survivor.waitFor('a part', ({ transfers }) => transfers.some(({ done }) => done > 2 * MIB))
+    await victim.kill()
+    expect((await pulling).code).toBe(0)
+    await lost
+  })
+})
