@@ -47,7 +47,7 @@ it('nonsense brings nothing down, and nothing out', { timeout: TIMEOUT_MS }, asy
       for (const status of statusesOf(answer)) seen.set(status, (seen.get(status) ?? 0) + 1)
     expect(await soundAnswer()).toBe('bytes')
   })
-  await fc.assert(stands, runsOf({ preset: 3_000, each: TOGETHER }))
+  await fc.assert(stands, runsOf({ preset: 2_000, each: TOGETHER }))
   // Not all was refused at the door.
   for (const status of ['200', '400', '401', '403', '404', '405']) expect([...seen.keys()]).toContain(status)
   expect(node.pid).toBe(before.pid)

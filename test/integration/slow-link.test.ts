@@ -7,9 +7,9 @@ import { createSlowLink } from './slow-link.ts'
 
 const REPO = 'far/away'
 const RATE = 64_000
-const SIZE = 512 * KIB
+const SIZE = 320 * KIB
 /** For what is not of the file: handshakes, catalogs, the DHT. */
-const BESIDE = 128 * KIB
+const BESIDE = 96 * KIB
 
 it('a cold file comes over a slow link once, to a client that comes back when it is told to', async () => {
   await using hub = await createSampleHub()
