@@ -53,6 +53,7 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
   app.addHook('onRequest', async (request, reply) => {
     request.meshRoute = parseRoute(request.originalUrl, names)
     const visitor = visitorOf(request)
+    request.visitor = visitor
     const answer = access.judge(visitor) ?? refuseMethod(visitor, request.meshRoute)
     if (answer !== undefined) await send(reply, withCommon(answer, visitor, access))
   })
@@ -67,7 +68,7 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
       if (socket.destroyed) leave()
       try {
         const answer = await answerSafely(room, request, leaving.signal)
-        await send(reply, withCommon(answer, visitorOf(request), access))
+        await send(reply, withCommon(answer, request.visitor, access))
       } catch (error) {
         log.error({ err: error }, 'an answer could not be sent')
         socket.destroy()
@@ -154,5 +155,6 @@ const send = async (reply: FastifyReply, answer: Answer): Promise<void> => {
 declare module 'fastify' {
   interface FastifyRequest {
     meshRoute: Route
+    visitor: Visitor
   }
 }

@@ -63,7 +63,7 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
   const one = createKeyedLock()
   const changeListeners: ((sha256: Sha256, isHere: boolean) => void)[] = []
   const doubtListeners: ((sha256: Sha256, holder: number) => void)[] = []
-  const hot = createHotBlobs<BlobRecord>()
+  const hot = createHotBlobs()
   const total = { bytes: 0, blobs: 0 }
   for await (const [, { size }] of records.entries()) count(total, size, 1)
 
@@ -113,14 +113,15 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
       await take(sha256, record, 'its file is gone')
       return undefined
     }
-    const found = describe(await file.stat({ bigint: true }), record.holder)
+    const stats = await file.stat({ bigint: true })
+    const found = describe(stats, record.holder)
     if (!isSame(found, record)) {
       await file.close()
       await take(sha256, record, 'its file was changed from outside')
       return undefined
     }
     if (found.ctime !== record.ctime) await index.note([records.put(sha256Bytes(sha256), found)])
-    return { file, record: found }
+    return { file, stats }
   }
 
   /** Out of use: the record is removed before the file goes, so that nothing is claimed that is not there. */
@@ -137,22 +138,20 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
   const openHot = (sha256: Sha256): BlobHandle | undefined => {
     const held = hot.get(sha256)
     if (held === undefined) return undefined
-    const path = layout.blob(sha256)
-    const found = statSync(path, { bigint: true, throwIfNoEntry: false }) // at once, as a look-up in the index
-    return found && isSame(describe(found, held.record.holder), held.record)
-      ? createHotHandle(held.bytes, path)
-      : undefined
+    const { bytes, path, stats } = held
+    const now = statSync(path, { bigint: true, throwIfNoEntry: false }) // at once, as a look-up in the index
+    return now !== undefined && isUntouched(now, stats) ? createHotHandle(bytes, path) : undefined
   }
   const openCold = async (sha256: Sha256): Promise<BlobHandle | undefined> => {
     if (!has(sha256)) return undefined
     const opened = await one(sha256, () => openChecked(sha256)) // in turn with what changes the blob
     if (opened === undefined) return undefined
-    const { file, record } = opened
+    const { file, stats } = opened
     const path = layout.blob(sha256)
-    if (record.size > HOT_BLOB_BYTES) return createHandle(opened, path)
-    const bytes = Buffer.allocUnsafeSlow(record.size)
+    if (stats.size > HOT_BLOB_BYTES) return createHandle(opened, path)
+    const bytes = Buffer.allocUnsafeSlow(Number(stats.size))
     const count = await readAndClose(file, bytes)
-    if (count === record.size) hot.set(sha256, { bytes, record })
+    if (count === bytes.length) hot.set(sha256, { bytes, path, stats })
     return createHotHandle(bytes.subarray(0, count), path)
   }
   const openBlob = (sha256: Sha256): Promise<BlobHandle | undefined> =>
@@ -177,11 +176,11 @@ export const openBlobFiles = async ({ index, layout, chunks, log }: Components):
 
 interface OpenFile {
   readonly file: FileHandle
-  readonly record: BlobRecord
+  readonly stats: BigIntStats
 }
 
-const createHandle = ({ file, record }: OpenFile, path: string): BlobHandle => ({
-  size: record.size,
+const createHandle = ({ file, stats }: OpenFile, path: string): BlobHandle => ({
+  size: Number(stats.size),
   path,
   readInto: (offset, buffer) => onDisk('a blob cannot be read', () => readFully(file, buffer, offset)),
   close: () => file.close(),
@@ -224,6 +223,10 @@ const isSame = (found: BlobRecord, record: BlobRecord): boolean =>
   found.mtime === record.mtime &&
   found.inode === record.inode &&
   (found.ctime === record.ctime || found.links !== record.links)
+
+/** Where it was touched at all, `isSame` decides. */
+const isUntouched = (now: BigIntStats, then: BigIntStats): boolean =>
+  now.ctimeNs === then.ctimeNs && now.mtimeNs === then.mtimeNs && now.size === then.size && now.ino === then.ino
 
 const count = (total: { bytes: number; blobs: number }, bytes: number, blobs: 1 | -1): void => {
   total.bytes += blobs * bytes

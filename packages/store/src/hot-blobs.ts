@@ -1,3 +1,4 @@
+import type { BigIntStats } from 'node:fs'
 import { KIB, MIB, type Sha256 } from '@hubmesh/content'
 
 /** Larger ones are read from the disk each time, in pieces. */
@@ -6,21 +7,22 @@ export const HOT_BLOB_BYTES = 64 * KIB
 const ALL_BYTES = 16 * MIB
 
 /** A small blob in memory, and what its file looked like when it was read. */
-export interface HotBlob<Record> {
+export interface HotBlob {
   readonly bytes: Uint8Array
-  readonly record: Record
+  readonly path: string
+  readonly stats: BigIntStats
 }
 
 /** Small blobs that were read lately: opening, reading and closing a file takes ten times as long as sending what was in it. */
-export interface HotBlobs<Record> {
-  get(sha256: Sha256): HotBlob<Record> | undefined
+export interface HotBlobs {
+  get(sha256: Sha256): HotBlob | undefined
   /** The least recently used make way. */
-  set(sha256: Sha256, blob: HotBlob<Record>): void
+  set(sha256: Sha256, blob: HotBlob): void
   delete(sha256: Sha256): void
 }
 
-export const createHotBlobs = <Record>(capacity = ALL_BYTES): HotBlobs<Record> => {
-  const blobs = new Map<Sha256, HotBlob<Record>>()
+export const createHotBlobs = (capacity = ALL_BYTES): HotBlobs => {
+  const blobs = new Map<Sha256, HotBlob>()
   let total = 0
 
   const remove = (sha256: Sha256): void => {

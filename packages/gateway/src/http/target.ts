@@ -5,11 +5,11 @@ export const pathSegments = (target: string): string[] => rawPath(target).split(
 export const querySuffix = (target: string): string => /^[^?#]*\?([^#]*)/.exec(target)?.[1] ?? ''
 
 /** Our own pages and their neighbours under `/-/`: no Hub name can start so. */
-export const isOwnTarget = (target: string): boolean => pathSegments(target)[0] === '-'
+export const isOwnTarget = (target: string): boolean => /^\/-(?:\/|$)/.test(rawPath(target))
 
 const rawPath = (target: string): string => {
   // The absolute form that proxies use (RFC 9112 section 3.2.2); whose name it is stands in Host as well.
-  const path = target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const path = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
   const end = path.search(/[?#]/)
   return end === -1 ? path : path.slice(0, end)
 }

@@ -19,7 +19,7 @@ export const fileHeaders = (
     ETag: plan.etag,
     'Accept-Ranges': 'bytes',
     'Cache-Control': cacheControl(snapshot, revision),
-    ...(plan.status === 304 ? {} : bodyHeaders(file.path, isYes(query.get('download')))),
+    ...(plan.status === 304 ? {} : bodyHeaders(file, isYes(query.get('download')))),
     ...(part === undefined ? {} : { 'Content-Length': String(part.end - part.start) }),
     ...(contentRange === undefined ? {} : { 'Content-Range': contentRange }),
   }
@@ -39,10 +39,20 @@ export const pinnedLocation = (request: GatewayRequest, { snapshot, revision, pa
 
 const TEXT_NAME = /\.(?:txt|md|json|jsonl|ya?ml|csv|tsv|py|cfg|ini|toml|xml|html?|js|ts|sh|gitattributes|gitignore)$/i
 
-const bodyHeaders = (path: string, download: boolean): HeaderFields => ({
+/** Of entries that are asked for again: they stay in memory as long as their manifest does. */
+const inlineHeaders = new WeakMap<FileEntry, HeaderFields>()
+
+const bodyHeaders = (file: FileEntry, download: boolean): HeaderFields => {
+  if (download) return nameHeaders(file.path, 'attachment')
+  const known = inlineHeaders.get(file) ?? nameHeaders(file.path, 'inline')
+  inlineHeaders.set(file, known)
+  return known
+}
+
+const nameHeaders = (path: string, kind: 'inline' | 'attachment'): HeaderFields => ({
   // Never as a type that a browser would run: the files are others'.
   'Content-Type': TEXT_NAME.test(path) ? 'text/plain; charset=utf-8' : 'application/octet-stream',
-  'Content-Disposition': contentDisposition(path, download ? 'attachment' : 'inline'),
+  'Content-Disposition': contentDisposition(path, kind),
   'X-Content-Type-Options': 'nosniff',
 })
 
