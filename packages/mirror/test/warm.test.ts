@@ -29,13 +29,6 @@ describe('a file that a HEAD was asked of', () => {
     await until(() => link.fetches.length === 1 && link.waiting() === 0)
   })
 
-  it('is not held for it: nobody has read it', async () => {
-    const { snapshot, link, store } = await seedAndOffice({ 'a.txt': sampleBytes(20_000, 33) })
-    snapshot.warm(await fileOf(snapshot, 'a.txt'))
-    await until(() => link.fetches.length === 1 && link.waiting() === 0)
-    expect((await store.catalogs.held(snapshot.repo)).paths.size).toBe(0)
-  })
-
   it('is given up when nothing of it comes', async () => {
     const { snapshot, link } = await seedAndOffice({ 'a.bin': sampleBytes(2 * MIB, 34) }, { limits: { warmMs: 50 } })
     link.hold = () => new Promise(() => {})
