@@ -79,7 +79,7 @@ describe('the buffer pool', () => {
       for (const go of leave) go()
       return size / KIB
     })
-    expect(sizes).toEqual([2048, 2048, 1024, 1024, 256, 256, 64, 64, 16])
+    expect(sizes).toEqual([2048, 2048, 1024, 1024, 128, 128, 64, 64, 16])
   })
 
   it('at its bound gives the smallest, and none to read ahead', () => {

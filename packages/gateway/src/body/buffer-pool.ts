@@ -27,7 +27,7 @@ const KEPT_BYTES = 8 * MIB
 const TIERS = [
   { readers: 4, size: 2 * MIB }, // a quarter faster than 1 MiB, for a quarter less CPU; 4 MiB is slower than either
   { readers: 16, size: MIB },
-  { readers: 64, size: 256 * KIB },
+  { readers: 64, size: 128 * KIB }, // twice as much is little faster, and costs the node 25 MiB more at 64 of them
   { readers: 256, size: 64 * KIB },
 ] as const
 
