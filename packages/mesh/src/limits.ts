@@ -83,7 +83,7 @@ export const MAX_LAPSES = 8
 export const LET_DOWN_FOR = 10 * SECOND
 /** When all places are taken: one that was wanted for so long and that nobody has leaves its place to another. */
 export const SET_TURN = 2 * SECOND
-/** A request is given at least so long, and as long again whenever bytes come. */
+/** A request is given at least so long, and goes on while bytes come from the peer, the last one so long ago at most. */
 export const MIN_DEADLINE = 2 * SECOND
 /** Slowest path that is put up with, in bytes a second: under it a request fails however steadily bytes trickle. */
 export const MIN_GOODPUT = 16 * KIB
