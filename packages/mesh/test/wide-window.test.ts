@@ -19,18 +19,20 @@ const transfer = async (window: number | undefined): Promise<{ frames: number; u
   const [giver, taker] = [await createRaw(lab), await createRaw(lab)]
   let updates = 0
   await giver.node.handle(EXCHANGE, (stream) => {
-    const yamux = stream as Stream & { handleWindowUpdate(frame: unknown): void }
+    const yamux = stream as Stream & { handleWindowUpdate(frame: { header: { length: number } }): void }
     const handle = yamux.handleWindowUpdate.bind(yamux)
     yamux.handleWindowUpdate = (frame) => {
-      updates += 1
+      if (frame.header.length > 0) updates += 1 // the others tell of the stream's begin and end
       handle(frame)
     }
-    void sendFrames(stream)
+    stream.addEventListener('message', () => void sendFrames(stream), { once: true })
   })
   const stream = await taker.node.dialProtocol(multiaddr(giver.address), EXCHANGE, { signal: soon() })
   if (window !== undefined) widenWindow(stream, window)
+  const reader = readFrames(stream)
+  stream.send(Uint8Array.of(1)) // nothing comes before the window is wide
   let frames = 0
-  for await (const frame of readFrames(stream).frames) frames += frame.byteLength === FRAME_BYTES ? 1 : 0
+  for await (const frame of reader.frames) frames += frame.byteLength === FRAME_BYTES ? 1 : 0
   return { frames, updates }
 }
 
