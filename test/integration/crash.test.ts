@@ -23,9 +23,6 @@ const HUB_RATE = 32 * MIB
 const LINK_RATE = 24 * MIB
 
 let hub: SampleHub
-/** Of a clean stop: what was received and not written yet, in a few buffers. */
-const ON_ITS_WAY = MIB
-
 let swarm: Swarm
 let seed: SwarmNode
 let link: SlowLink
@@ -181,7 +178,7 @@ describe('a pull that is a node of its own', () => {
 })
 
 describe('a seed that is told to stop in the middle of an ingest', () => {
-  it('stops on SIGINT and on SIGTERM, goes on where it was, and fetches twice what was on its way at most', async () => {
+  it('stops on SIGINT and on SIGTERM, goes on where it was, and fetches nothing twice', async () => {
     hub.resetCounters()
     hub.faults.add({ kind: 'throttle', on: 'cdn', bytesPerSecond: HUB_RATE })
     await hub.commit(REPO, { 'more.safetensors': { seed: 'more', size: MORE_SIZE } })
@@ -200,8 +197,10 @@ describe('a seed that is told to stop in the middle of an ingest', () => {
     hub.faults.clear()
     const { counters } = await seed.waitFor('the commit', ({ mirrors }) => mirrors[0]?.revision === hub.sha(REPO))
     note('seed, stopped', { twice: hub.bodyBytes - MORE_SIZE, afterTheSecondStop: counters.upstreamBytes })
-    expect(counters.upstreamBytes).toBeLessThanOrEqual(MORE_SIZE - received + ON_ITS_WAY)
+    expect(counters.upstreamBytes).toBeLessThanOrEqual(MORE_SIZE - received)
     const { path, sha256 } = fileOf('more.safetensors')
+    // The branch moves at its own gateway a moment after it is published.
+    await seed.waitFor('the branch to move', ({ repos }) => repos.some(({ revision }) => revision === hub.sha(REPO)))
     expect(await download(urlOf(seed, path))).toMatchObject({ status: 200, bytes: MORE_SIZE, sha256 })
   })
 })
