@@ -14,6 +14,7 @@ export default defineConfig({
     include: ['test/e2e/*/*.test.ts'],
     execArgv: ['--conditions=source'],
     testTimeout: 180_000,
+    retry: Number(process.env['HUBMESH_RETRY'] ?? 0),
     hookTimeout: 180_000,
     fileParallelism: false,
     reporters: ['default', matrixReporter()],
