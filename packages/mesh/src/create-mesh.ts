@@ -20,8 +20,10 @@ import { createProviders } from './announce/providers.ts'
 import type { PeerLink } from './exchange/link.ts'
 import { createLinks } from './exchange/links.ts'
 import { EXCHANGE, type Hello } from './exchange/messages.ts'
+import { type UploadCaps, createRateCaps } from './exchange/rate-caps.ts'
 import { createExchangeServer } from './exchange/server.ts'
 import { createUnreadBound } from './exchange/unread.ts'
+import { createUploadSlots } from './exchange/upload-slots.ts'
 import { askForSignatures, fetchBlock } from './fetch/ask-peers.ts'
 import { createChunkFetcher } from './fetch/chunk-fetcher.ts'
 import { createRemoteSets } from './fetch/remote-sets.ts'
@@ -63,6 +65,10 @@ export interface MeshOptions {
   readonly limits?: {
     /** Connections up to which discovered nodes are dialled. @default 32 */
     readonly targetPeers?: number
+    /** Streams that chunks are sent on at a time. @default 48 */
+    readonly uploads?: number
+    /** Rates at which chunks are sent, by the time of day. @default none are capped */
+    readonly uploadCaps?: (now: Date) => UploadCaps
   }
 }
 
@@ -119,6 +125,8 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
       shelf,
       catalogs,
       unread,
+      slots: createUploadSlots({ slots: options.limits?.uploads }),
+      caps: createRateCaps(options.limits?.uploadCaps ?? (() => ({}))),
       log,
       onUpload: (peerId, bytes) => void (peers.get(peerId).bytesOut += bytes),
       onOpen: (peerId, set) => sets.opened(peerId, set),

@@ -40,8 +40,29 @@ export const DIAL_TIMEOUT = 5 * SECOND
 export const MAX_QUEUED_REQUESTS = 256
 /** Sets that one stream may have open. */
 export const MAX_OPEN_SETS = 256
-/** Streams that chunks are sent on at a time: at 2 MiB of buffers each. Others are told `busy`. */
+/** Streams that chunks are sent on at a time: at 2 MiB of buffers each. */
 export const MAX_UPLOADS = 48
+/** How many of them are for those alone that somebody reads. */
+export const READER_UPLOADS = 8
+/** Streams that wait for their turn; others are told `busy`. */
+export const MAX_WAITING_UPLOADS = 256
+/** So long a stream waits for its turn before it is told `busy`: an asker counts on bytes within 2 s. */
+export const MAX_SLOT_WAIT = 1.5 * SECOND
+/** Bytes and time after which a turn is over if others wait. */
+export const TURN_BYTES = 4 * MIB
+export const TURN_TIME = 2 * SECOND
+/** One less urgent by one step, or one turn that its peer has already, counts as if a stream had come so much later. */
+export const HEAD_START = 2 * SECOND
+/** While others wait, a stream has to take `MIN_GOODPUT` over such a time, or is reset. */
+export const SLOT_PATIENCE = 5 * SECOND
+/** How often turns are looked at. */
+export const SLOT_TICK = 250
+/** Longest time that `busy` tells, in seconds; so much longer the place in the line is kept. */
+export const MAX_BUSY_RETRY = 60
+/** What a rate cap lets through at once. */
+export const BURST = 100
+/** Under a rate cap a chunk goes in pieces of so many bytes. */
+export const PACED_BYTES = 16 * KIB
 /** Buffers of 1 MiB that a stream sends from: one is read into while the other is sent. */
 export const BUFFERS_PER_UPLOAD = 2
 /** What an answer may leave queued before the next one is made. */
@@ -50,8 +71,6 @@ export const WRITE_LOW = 256 * KIB
 export const SEND_STALL = 30 * SECOND
 /** Heads that a peer asked for and leaves unread, in bytes: it is stuck. */
 export const MAX_UNSENT_HEADS = 4 * MIB
-/** What `busy` says. */
-export const BUSY_RETRY_SECONDS = 1
 /** Additions to bitmaps are collected for so long. */
 export const HAS_DELAY = 50
 /** Indexes of one `has`; when more have gathered, the whole bitmap is sent again. */

@@ -1,6 +1,6 @@
 import { type RepoRef, MeshError, isMeshError, isRepoId, parseRepoSpec } from '@hubmesh/content'
 import { z } from 'zod'
-import { parseDuration, parseHostPort, parseSize } from './units.ts'
+import { parseDuration, parseHostPort, parseRate, parseSize } from './units.ts'
 
 /** Text that a parser takes; the parser's own words say what is wrong with it. */
 const parsedBy = (parse: (text: string) => unknown, description: string) =>
@@ -39,6 +39,30 @@ export const parseAliased = (text: string): RepoRef => {
 }
 
 const shortName = z.string().refine((name) => isRepoId(name) && !name.includes('/'), 'not a name without a namespace')
+
+const rate = (of: string) => parsedBy(parseRate, `${of}: 20MB/s, 100Mbit/s or unlimited.`).optional()
+
+/** What this node sends to others; each chunk keeps to every rate that it falls under. */
+const uploadRates = z.strictObject({
+  total: rate('All that is sent to other nodes'),
+  readers: rate('Chunks that somebody waits for who reads'),
+  prefetch: rate('Chunks that are fetched ahead of anybody asking'),
+  repair: rate('Chunks that replace damaged ones'),
+  otherSites: rate('Whatever goes to another site'),
+})
+
+const timeOfDay = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'not a time (for example 08:00)')
+
+const capWindow = z.strictObject({
+  from: timeOfDay,
+  to: timeOfDay.describe('Not after `from`: on the next day.'),
+  days: z
+    .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+    .min(1)
+    .max(7)
+    .optional(),
+  upload: uploadRates.describe('Rates that hold meanwhile; what is not named here holds as at other times.'),
+})
 
 export const SITE_PATTERN = /^[\w.-]{1,64}$/
 
@@ -107,6 +131,16 @@ export const configSchema = z
       .default([])
       .describe('Whose signatures count, for which repos: the first rule that matches decides.'),
     store: z.strictObject({ quota: parsedBy(parseSize, 'Most bytes to hold: 500GB, 1.5TiB.').optional() }).prefault({}),
+    limits: z
+      .strictObject({
+        upload: uploadRates.prefault({}),
+        schedule: z
+          .array(capWindow)
+          .max(100)
+          .default([])
+          .describe("Other rates by the time of day, on this machine's clock: the first that fits holds."),
+      })
+      .prefault({}),
     hold: z
       .array(z.string().min(1).max(200))
       .max(1000)

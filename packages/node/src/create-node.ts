@@ -23,6 +23,7 @@ import { type Membership, findMembership } from './membership.ts'
 import { type RunInfo, refuseSecondNode, removeRunFile, writeRunFile } from './run-file.ts'
 import { createStatus } from './status.ts'
 import { parseDuration, parseHostPort, parseSize } from './units.ts'
+import { uploadCaps } from './upload-caps.ts'
 import { readUpstreamToken } from './upstream-token.ts'
 
 /** A node that stands: its gateway answers, its control socket is open. */
@@ -74,6 +75,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
       mdns: config.mesh.mdns,
       dataDir: join(home, 'mesh'),
       publishers: [...new Set(config.trust.flatMap(({ publishers }) => publishers))],
+      limits: { uploadCaps: uploadCaps(config.limits) },
     },
   )
   parts.defer(() => mesh.stop())

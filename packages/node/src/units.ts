@@ -23,6 +23,24 @@ export const parseSize = (text: string): number => {
   return bytes
 }
 
+/** Lowest rate: an asker gives up a path that brings less than half of it. */
+const MIN_RATE = 32 * 2 ** 10
+
+/** Bytes a second of `20MB/s` or `100Mbit/s`; undefined for `unlimited`. @throws MeshError `usage` */
+export const parseRate = (text: string): number | undefined => {
+  if (text.trim() === 'unlimited') return undefined
+  const [, number = '', prefix = '', unit = ''] =
+    /^(\d+(?:\.\d+)?)\s*([kmgt]i?)?(b|bit)(?:\/s|ps)$/i.exec(text.trim()) ?? []
+  const rate = (Number(number) * (SIZE_UNITS[`${prefix.toUpperCase()}B`] ?? Number.NaN)) / (unit.length > 1 ? 8 : 1)
+  if (number === '' || !Number.isFinite(rate))
+    throw new MeshError('usage', `'${text.slice(0, 40)}' is not a rate`, {
+      hint: 'for example 20MB/s, 100Mbit/s or unlimited',
+    })
+  if (rate < MIN_RATE)
+    throw new MeshError('usage', `${text.trim()} is too low a rate`, { hint: 'at least 33KB/s, or others give up' })
+  return rate
+}
+
 /** Seconds of `30s`, `5m`, `2h`, `1d` or a plain number; at least one second. @throws MeshError `usage` */
 export const parseDuration = (text: string): number => {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim()) ?? []

@@ -8,6 +8,7 @@ import {
   type Answer,
   type Hello,
   type Refusal,
+  type WirePriority,
   answerSchema,
   decodeMessage,
   encodeMessage,
@@ -33,7 +34,7 @@ export interface Asker {
 export type Question =
   | { readonly type: 'block'; readonly cid: Cid }
   | { readonly type: 'signatures'; readonly manifest: Cid }
-  | { readonly type: 'chunk'; readonly set: Cid; readonly index: number }
+  | { readonly type: 'chunk'; readonly set: Cid; readonly index: number; readonly priority: WirePriority }
 export type Reply = Extract<Answer, { type: 'block' | 'signatures' | 'chunk' }>
 export type SetListener = (answer: Extract<Answer, { type: 'have' | 'has' }>, payload: Uint8ArrayList) => void
 
@@ -219,7 +220,8 @@ const greet = async ({
 const questionHeader = (question: Question, id: number): object => {
   if (question.type === 'block') return { type: 'block', id, cid: link(question.cid) }
   if (question.type === 'signatures') return { type: 'signatures', id, manifest: link(question.manifest) }
-  return { type: 'chunk', id, set: link(question.set), index: question.index }
+  const { set, index, priority } = question
+  return { type: 'chunk', id, set: link(set), index, priority }
 }
 
 const refusalError = ({ reason, retryAfter }: Refusal): MeshError => {

@@ -4,7 +4,7 @@ import { BULK_WINDOW, DIAL_TIMEOUT, MAX_STREAMS_PER_PEER } from '../limits.ts'
 import { unlessAborted } from '../node/wait.ts'
 import { widenWindow } from '../node/wide-window.ts'
 import { type Asker, type AskerOptions, type SetListener, createAsker } from './asker.ts'
-import { EXCHANGE, type Hello } from './messages.ts'
+import { EXCHANGE, type Hello, type WirePriority } from './messages.ts'
 
 /**
  * Asking one peer: questions and bitmaps on one stream, chunks on another, so that no question waits behind megabytes.
@@ -18,7 +18,7 @@ export interface PeerLink {
   block(cid: Cid, signal: AbortSignal): Promise<Uint8Array>
   signatures(manifest: Cid, signal: AbortSignal): Promise<readonly Signature[]>
   /** Unproven bytes, in the parts in which they came. @throws MeshError `not-ready`, `denied`, `busy`, `unreachable` */
-  chunk(set: Cid, index: number, signal: AbortSignal): Promise<readonly Uint8Array[]>
+  chunk(chunk: { set: Cid; index: number; priority: WirePriority }, signal: AbortSignal): Promise<readonly Uint8Array[]>
   open(set: Cid, listener: SetListener): () => void
   close(): void
   /** Why it ended: `bad-bytes` when the peer broke the protocol. */
@@ -81,9 +81,9 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
       const { message } = await questions.ask({ type: 'signatures', manifest }, signal)
       return message.type === 'signatures' ? message.signatures : []
     },
-    chunk: async (set, index, signal) => {
+    chunk: async (chunk, signal) => {
       const asker = bulkNow ?? (await unlessAborted(bulkAsker(), signal))
-      const { payload } = await asker.ask({ type: 'chunk', set, index }, signal)
+      const { payload } = await asker.ask({ type: 'chunk', ...chunk }, signal)
       return [...payload]
     },
     open: questions.open,

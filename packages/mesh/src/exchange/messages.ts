@@ -1,4 +1,12 @@
-import { MAX_ENVELOPE_BYTES, encodeValue, decodeValue, linkSchema, parseAs, MeshError } from '@hubmesh/content'
+import {
+  MAX_ENVELOPE_BYTES,
+  encodeValue,
+  decodeValue,
+  linkSchema,
+  parseAs,
+  MeshError,
+  PRIORITIES,
+} from '@hubmesh/content'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { z } from 'zod'
 import { MAX_HAS_INDEXES, MAX_HEADER_BYTES, MAX_SET_CHUNKS, MAX_SIGNATURES, MAX_SITE_LENGTH } from '../limits.ts'
@@ -29,7 +37,7 @@ export const requestSchema = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('block'), id, cid: linkSchema }),
   z.looseObject({ type: z.literal('signatures'), id, manifest: linkSchema }),
   z.looseObject({ type: z.literal('open'), id, set: linkSchema }),
-  z.looseObject({ type: z.literal('chunk'), id, set: linkSchema, index }),
+  z.looseObject({ type: z.literal('chunk'), id, set: linkSchema, index, priority: z.string().max(16).optional() }),
   z.looseObject({ type: z.literal('cancel'), id }),
 ])
 
@@ -67,6 +75,14 @@ export const answerSchema = z.discriminatedUnion('type', [
     retryAfter: z.number().min(0).max(3600).optional(),
   }),
 ])
+
+/** What a chunk is asked for, the most urgent first. */
+export const WIRE_PRIORITIES = [...PRIORITIES, 'repair'] as const
+export type WirePriority = (typeof WIRE_PRIORITIES)[number]
+
+/** Who does not say, or in words of a later version, is put in the middle. */
+export const priorityOf = (text: string | undefined): WirePriority =>
+  WIRE_PRIORITIES.find((known) => known === text) ?? 'ahead'
 
 export type Hello = Omit<z.infer<typeof hello>, 'type' | 'version'>
 export type Request = z.infer<typeof requestSchema>

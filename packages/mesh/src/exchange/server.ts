@@ -8,18 +8,22 @@ import {
   MeshError,
   isMeshError,
 } from '@hubmesh/content'
-import { HELLO_TIMEOUT, MAX_REQUEST_BYTES, MAX_STREAMS_PER_PEER, MAX_UPLOADS, REQUEST_READ_HIGH } from '../limits.ts'
+import { HELLO_TIMEOUT, MAX_REQUEST_BYTES, MAX_STREAMS_PER_PEER, REQUEST_READ_HIGH } from '../limits.ts'
 import { readFrames } from './frames.ts'
 import { type Hello, decodeMessage, requestSchema } from './messages.ts'
 import { createBufferPool, createOutbox } from './outbox.ts'
-import { type Session, type UploadSlots, createSession } from './session.ts'
+import type { RateCaps } from './rate-caps.ts'
+import { type Session, createSession } from './session.ts'
 import type { UnreadBound } from './unread.ts'
+import type { UploadSlots } from './upload-slots.ts'
 
 export interface ExchangeServerComponents {
   readonly blocks: BlockStore
   readonly shelf: ChunkShelf
   readonly catalogs: CatalogStore
   readonly unread: UnreadBound
+  readonly slots: UploadSlots
+  readonly caps: RateCaps
   readonly log: Log
   readonly onUpload: (peerId: string, bytes: number) => void
   /** A peer wants chunks of a set. */
@@ -39,9 +43,8 @@ export interface ExchangeServer {
 }
 
 export const createExchangeServer = (components: ExchangeServerComponents, hello: Hello): ExchangeServer => {
-  const { unread, log, onBreach } = components
+  const { unread, slots, caps, log, onBreach } = components
   const pool = createBufferPool()
-  const slots = createUploadSlots(MAX_UPLOADS)
   const sessions = new Map<Stream, { peerId: string; session: Session }>()
   let stopped = false
 
@@ -56,7 +59,7 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
     const session = createSession({
       ...components,
       hello,
-      slots,
+      peerId,
       outbox: createOutbox(stream, pool),
       onUpload: (bytes) => components.onUpload(peerId, bytes),
       onOpen: (set) => components.onOpen(peerId, set),
@@ -98,6 +101,8 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
     const timer = setTimeout(resolve, grace)
     await Promise.race([idle, over])
     clearTimeout(timer)
+    slots.stop()
+    caps.stop()
     for (const stream of sessions.keys()) stream.abort(new MeshError('unreachable', 'this node is stopping'))
   }
 
@@ -107,20 +112,6 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
       for (const { session } of sessions.values()) session.pushHead(envelope)
     },
     stop,
-  }
-}
-
-const createUploadSlots = (count: number): UploadSlots => {
-  let free = count
-  return {
-    take: () => {
-      if (free === 0) return false
-      free -= 1
-      return true
-    },
-    giveBack: () => {
-      free += 1
-    },
   }
 }
 

@@ -7,10 +7,13 @@ import {
   MAX_BLOCK_BYTES,
   MeshError,
 } from '@hubmesh/content'
-import { BUSY_RETRY_SECONDS, MAX_QUEUED_REQUESTS, MAX_SIGNATURES, MAX_UNSENT_HEADS } from '../limits.ts'
+import { MAX_QUEUED_REQUESTS, MAX_SIGNATURES, MAX_UNSENT_HEADS } from '../limits.ts'
 import { type Hello, type Refusal, type Request, encodeMessage, helloMessage } from './messages.ts'
 import type { Outbox } from './outbox.ts'
+import type { RateCaps } from './rate-caps.ts'
 import { createSubscriptions } from './subscriptions.ts'
+import { createUpload } from './upload.ts'
+import type { UploadSlots } from './upload-slots.ts'
 
 export interface SessionComponents {
   readonly blocks: BlockStore
@@ -18,22 +21,17 @@ export interface SessionComponents {
   readonly catalogs: CatalogStore
   readonly outbox: Outbox
   readonly slots: UploadSlots
+  readonly caps: RateCaps
+  readonly peerId: string
   readonly hello: Hello
   readonly log: Log
   readonly onUpload: (bytes: number) => void
   readonly onOpen: (set: Cid) => void
-  /** The sending half failed: the stream is of no more use. */
+  /** The stream is of no more use. */
   readonly onFailure: (error: unknown) => void
 }
 
-/** How many streams may send chunks at a time. */
-export interface UploadSlots {
-  /** False when there are none left. */
-  take(): boolean
-  giveBack(): void
-}
-
-/** One served stream: its requests in order, answered one after another. */
+/** One served stream: questions are answered in order, chunks beside them by urgency. */
 export interface Session {
   readonly greeted: boolean
   /** Takes a request in; waits while too many are queued. @throws MeshError `bad-bytes` for one that is out of turn */
@@ -44,24 +42,32 @@ export interface Session {
   close(): void
 }
 
-type Job = Extract<Request, { type: 'block' | 'signatures' | 'chunk' | 'open' }>
+type Job = Extract<Request, { type: 'block' | 'signatures' | 'open' }>
 
 export const createSession = (components: SessionComponents): Session => {
-  const { blocks, shelf, catalogs, outbox, slots, hello, onUpload, onOpen, onFailure } = components
+  const { blocks, shelf, catalogs, outbox, hello, onOpen, onFailure } = components
   const subscriptions = createSubscriptions({ shelf, outbox, onFailure: (error) => fail(error) })
   const queue: Job[] = []
   let greeted = false
+  let elsewhere = true
   let tellsHeads = false
-  let uploading = false
   let working: Promise<void> | undefined
   let roomMade = (): void => {}
   let closed = false
+  const upload = createUpload({
+    ...components,
+    otherSite: () => elsewhere,
+    onRoom: () => roomMade(),
+    onFailure: (error) => fail(error),
+    onStall: () => fail(new MeshError('busy', 'the other side takes too little, and others wait')),
+  })
 
   const take = async (request: Request): Promise<void> => {
     if ((request.type === 'hello') === greeted) throw new MeshError('bad-bytes', `a ${request.type} out of turn`)
     switch (request.type) {
       case 'hello':
         greeted = true
+        elsewhere = request.site !== hello.site
         outbox.send(helloMessage(hello))
         return
       case 'heads':
@@ -72,17 +78,21 @@ export const createSession = (components: SessionComponents): Session => {
       case 'cancel':
         cancel(request.id)
         return
+      case 'chunk':
+        upload.take(request)
+        break
       default:
         queue.push(request)
         working ??= work()
-        if (queue.length >= MAX_QUEUED_REQUESTS) await new Promise<void>((resolve) => (roomMade = resolve))
     }
+    if (queue.length + upload.queued() >= MAX_QUEUED_REQUESTS)
+      await new Promise<void>((resolve) => (roomMade = resolve))
   }
 
   const cancel = (id: number): void => {
     const at = queue.findIndex((job) => job.id === id)
     if (at >= 0) queue.splice(at, 1)
-    else subscriptions.close(id) // or it was answered already
+    else if (!upload.cancel(id)) subscriptions.close(id) // or it was answered already
   }
 
   const work = async (): Promise<void> => {
@@ -95,12 +105,10 @@ export const createSession = (components: SessionComponents): Session => {
       fail(error)
     } finally {
       working = undefined
-      rest()
     }
   }
 
   const answer = async (job: Job): Promise<void> => {
-    if (job.type === 'chunk') return sendChunk(job) // its buffers hold it back
     if (job.type === 'block') await sendBlock(job.id, job.cid)
     else if (job.type === 'open') await open(job.id, job.set)
     else await sendSignatures(job.id, job.manifest)
@@ -123,37 +131,9 @@ export const createSession = (components: SessionComponents): Session => {
     outbox.send(encodeMessage({ type: 'block', id }, block.bytes))
   }
 
-  const sendChunk = async ({ id, set, index }: { id: number; set: Cid; index: number }): Promise<void> => {
-    if (!uploading && !slots.take()) return refuse({ id, reason: 'busy', retryAfter: BUSY_RETRY_SECONDS })
-    uploading = true
-    const buffer = await outbox.buffer()
-    const chunk = await readOrRelease(buffer, set, index)
-    if (chunk === undefined) {
-      outbox.giveBack(buffer)
-      return refuse({ id, reason: 'not-found' })
-    }
-    outbox.sendFrom(buffer, encodeMessage({ type: 'chunk', id }, chunk))
-    onUpload(chunk.length)
-  }
-
-  const readOrRelease = async (buffer: Uint8Array, set: Cid, index: number): Promise<Uint8Array | undefined> => {
-    try {
-      return await shelf.read(set, index, buffer)
-    } catch (error) {
-      components.log.warn({ set, index, err: error }, 'a chunk could not be read')
-      return undefined
-    }
-  }
-
   const refuse = async (refusal: Omit<Refusal, 'type'>): Promise<void> => {
     outbox.send(encodeMessage({ type: 'refusal', ...refusal }))
     await outbox.settled()
-  }
-
-  const rest = (): void => {
-    outbox.rest()
-    if (uploading) slots.giveBack()
-    uploading = false
   }
 
   /** Whoever has a new head tells many: a stream that takes no more must not keep it from the others. */
@@ -175,6 +155,7 @@ export const createSession = (components: SessionComponents): Session => {
   const close = (): void => {
     closed = true
     queue.length = 0
+    upload.close()
     roomMade()
     subscriptions.stop()
   }
@@ -185,7 +166,9 @@ export const createSession = (components: SessionComponents): Session => {
     },
     take,
     pushHead,
-    idle: async () => working,
+    idle: async () => {
+      await Promise.all([working, upload.idle()])
+    },
     close,
   }
 }

@@ -160,7 +160,7 @@ export const createChunkFetcher = (
     account(peer, want.length, 1)
     try {
       if (peer.link === undefined) throw new MeshError('unreachable', 'the peer is gone')
-      const parts = await peer.link.chunk(want.set, want.index, current.abort.signal)
+      const parts = await peer.link.chunk({ ...want, priority: entry.priority }, current.abort.signal)
       take(entry, peer, parts)
     } catch (error) {
       if (error !== superseded) onFailure(entry, peer, error)

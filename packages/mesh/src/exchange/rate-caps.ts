@@ -1,0 +1,114 @@
+import { BURST, HEAD_START, SECOND } from '../limits.ts'
+import { WIRE_PRIORITIES, type WirePriority } from './messages.ts'
+
+/** Bytes a second that may be sent, of all chunks and of kinds of them; a chunk has to keep to all that it falls under. */
+export interface UploadCaps {
+  readonly total?: number | undefined
+  /** What somebody waits for who reads, or is about to read. */
+  readonly readers?: number | undefined
+  readonly prefetch?: number | undefined
+  readonly repair?: number | undefined
+  /** Whatever goes to another site. */
+  readonly otherSites?: number | undefined
+}
+
+/** What a chunk is sent for; more urgent by the time it is paced if another that waits behind it is. */
+export interface Traffic {
+  priority(): WirePriority
+  otherSite(): boolean
+}
+
+/** Resolves when so many bytes may be sent. */
+export type Pace = (bytes: number) => Promise<void>
+
+export interface RateCaps {
+  /** Undefined while nothing is capped. */
+  paceFor(traffic: Traffic): Pace | undefined
+  stop(): void
+}
+
+type Cap = keyof UploadCaps
+interface Waiting {
+  readonly traffic: Traffic
+  readonly bytes: number
+  readonly since: number
+  readonly resolve: () => void
+}
+
+const CAP_OF: Readonly<Record<WirePriority, Cap>> = {
+  reader: 'readers',
+  ahead: 'readers',
+  prefetch: 'prefetch',
+  repair: 'repair',
+}
+
+/**
+ * Token buckets, which may go into debt by one piece. Who waits is served by urgency and by time waited, so that under one
+ * cap a reader's bytes come first, and nobody's never.
+ * @param capsAt what holds at a time
+ */
+export const createRateCaps = (capsAt: (now: Date) => UploadCaps): RateCaps => {
+  const buckets = new Map<Cap, { level: number; at: number }>()
+  const waiting = new Set<Waiting>()
+  let timer: NodeJS.Timeout | undefined
+
+  const paceFor: RateCaps['paceFor'] = (traffic) => {
+    if (Object.values(capsAt(new Date())).every((rate) => rate === undefined)) return undefined
+    return async (bytes) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      waiting.add({ traffic, bytes, since: performance.now(), resolve })
+      pump()
+      return promise
+    }
+  }
+
+  const pump = (): void => {
+    clearTimeout(timer)
+    const caps = capsAt(new Date())
+    let soonest = SECOND // caps may change with the hour
+    for (const entry of [...waiting].toSorted((a, b) => due(a) - due(b))) {
+      const under = capsOver(entry.traffic, caps)
+      const wait = Math.max(0, ...under.map(([cap, rate]) => waitFor(cap, rate)))
+      if (wait > 0) {
+        soonest = Math.min(soonest, wait)
+        continue
+      }
+      for (const [cap] of under) bucketOf(cap, 0).level -= entry.bytes
+      waiting.delete(entry)
+      entry.resolve()
+    }
+    if (waiting.size > 0) timer = setTimeout(pump, Math.ceil(soonest))
+  }
+
+  const bucketOf = (cap: Cap, level: number): { level: number; at: number } => {
+    const bucket = buckets.get(cap) ?? { level, at: performance.now() }
+    buckets.set(cap, bucket)
+    return bucket
+  }
+
+  /** Milliseconds until the bucket is out of debt. */
+  const waitFor = (cap: Cap, rate: number): number => {
+    const full = (rate * BURST) / SECOND
+    const bucket = bucketOf(cap, full)
+    const now = performance.now()
+    bucket.level = Math.min(full, bucket.level + ((now - bucket.at) / SECOND) * rate)
+    bucket.at = now
+    return bucket.level > 0 ? 0 : ((1 - bucket.level) / rate) * SECOND
+  }
+
+  return {
+    paceFor,
+    stop: () => {
+      clearTimeout(timer)
+      for (const { resolve } of waiting) resolve() // their streams are about to end
+      waiting.clear()
+    },
+  }
+}
+
+const due = ({ traffic, since }: Waiting): number => since + HEAD_START * WIRE_PRIORITIES.indexOf(traffic.priority())
+
+const capsOver = (traffic: Traffic, caps: UploadCaps): [Cap, number][] => {
+  const names: Cap[] = ['total', CAP_OF[traffic.priority()], ...(traffic.otherSite() ? (['otherSites'] as const) : [])]
+  return names.flatMap((name): [Cap, number][] => (caps[name] === undefined ? [] : [[name, caps[name]]]))
+}
