@@ -20,7 +20,7 @@ export const createBlockStore = ({ index }: { index: IndexDb }): BlockStore => {
   return {
     get,
     has: async (cid) => (await table.hasMany([keyOf(cid)]))[0] === true,
-    put: async (blocks) => index.commit(blocks.map(({ cid, bytes }) => table.put(keyOf(cid), bytes))),
+    put: async (blocks) => index.note(blocks.map(({ cid, bytes }) => table.put(keyOf(cid), bytes))),
   }
 }
 

@@ -34,7 +34,7 @@ export interface IndexDb {
   readonly tables: Tables
   /** Applies the writes all or none; durable when it resolves. Those of concurrent callers share one sync. */
   commit(writes: readonly Write[]): Promise<void>
-  /** Applies writes that may be lost: what only saves work. */
+  /** Applies the writes, and leaves it to the next `commit` to make them durable: what that makes durable never outlives them. */
   note(writes: readonly Write[]): Promise<void>
   close(): Promise<void>
 }

@@ -4,7 +4,7 @@ import type { Block, Cid } from '../block.ts'
 export interface BlockStore {
   get(cid: Cid): Promise<Block | undefined>
   has(cid: Cid): Promise<boolean>
-  /** Durable when it resolves. */
+  /** Durable with whatever is made durable after it: nothing that stands on a block outlives it. */
   put(blocks: readonly Block[]): Promise<void>
 }
 

@@ -54,6 +54,8 @@ export interface FetchedChunk {
 
 /** Where missing chunks come from. The mesh is one; what it costs and which site it is in is the source's own concern. */
 export interface ChunkSource {
+  /** Chunks of the set will be wanted in a moment: peers are asked now what they have of it. */
+  prepare(set: Cid): void
   /**
    * The chunk, verified, from whichever peer gives it soonest; other peers are tried when one fails, lies or is silent.
    * Waits while no peer has it, until the signal ends.

@@ -76,12 +76,7 @@ export const openPartialFile = async (
     const opened = await open(path, isNew ? 'w+' : 'r+', 0o600)
     if (!isNew) return opened
     await opened.truncate(record.size)
-    await syncFolder(layout.partials)
-    await index.commit([
-      records.put(key, record),
-      index.tables.have.del(key),
-      chunks.nameHolder(record.holder, { list }),
-    ])
+    await index.note([records.put(key, record), index.tables.have.del(key), chunks.nameHolder(record.holder, { list })])
     return opened
   })
 
@@ -89,11 +84,14 @@ export const openPartialFile = async (
   const durable = readBitmap(record.chunks, index.tables.have.get(key))
   const have = new Bitmap(record.chunks, durable.bytes.slice())
   let unsynced: WrittenChunk[] = []
+  let isInFolder = false
 
   const putBitmap = (): Write => index.tables.have.put(key, durable.bytes.slice())
 
   const persist = async (chunksWritten: readonly WrittenChunk[]): Promise<void> => {
     await file.datasync()
+    if (!isInFolder) await syncFolder(layout.partials) // a reader's first chunk was not to wait for this
+    isInFolder = true
     for (const { at } of chunksWritten) if (have.has(at)) durable.set(at)
     const found = await chunks.additions(
       record.holder,
