@@ -243,6 +243,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     fetchBlock: (cid, how) => fetchBlock({ peers, gate, log, findMore, site }, cid, how),
     fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore, site }, manifest, signal),
     dial: async (address, signal) => neighbours.dial(parseAddress(address, 'usage'), signal),
+    prepare: (set) => fetcher.prepare(set),
     fetch: (want, how) => fetcher.fetch(want, how),
     raise: (want, priority) => fetcher.raise(want, priority),
     outlook: (want) => fetcher.outlook(want),

@@ -97,7 +97,7 @@ export const createLibrary = (components: LibraryComponents, options: LibraryOpt
     swarm.provide(manifest)
   }
   const flights = createFlights({ source }, limits)
-  const transfers = createTransfers({ blobs, blocks, flights, refusals, provide, log }, signal)
+  const transfers = createTransfers({ blobs, blocks, flights, source, refusals, provide, log }, signal)
   const counts = createCounts({ blobs, done: (list) => transfers.done(list) })
   const openChunks: OpenChunks = async (wanted, signal) => {
     const { list } = wanted.file

@@ -1,5 +1,6 @@
 import {
   type BlobStore,
+  type ChunkSource,
   type Cid,
   type Log,
   MeshError,
@@ -34,6 +35,7 @@ interface Components {
   readonly blobs: BlobStore
   readonly blocks: Blocks
   readonly flights: Flights
+  readonly source: Pick<ChunkSource, 'prepare'>
   readonly refusals: Refusals
   readonly provide: (manifest: Cid) => void
   readonly log: Log
@@ -55,6 +57,7 @@ export const createTransfers = (components: Components, signal: AbortSignal): Tr
 
   const begin = async (wanted: Wanted, list: Cid): Promise<Transfer> => {
     const { file } = wanted
+    components.source.prepare(list) // while the list comes, peers tell what they have of it
     const layout = await openLayout(components.blocks, { list, size: file.size }, signal)
     const { page, chunks } = layout
     const partial = await components.blobs.openPartial({ list, sha256: file.sha256, size: file.size, chunks, page })

@@ -83,6 +83,7 @@ export const createLink = (): Link => {
       const found = await Promise.all(stores.map(({ catalogs }) => catalogs.signatures(manifest)))
       return found.flat()
     },
+    prepare: () => {},
     fetch: async (want, { priority, signal }) => {
       signal.throwIfAborted()
       link.fetches.push({ ...want, priority })

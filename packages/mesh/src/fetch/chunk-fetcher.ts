@@ -298,6 +298,7 @@ export const createChunkFetcher = (
   }
 
   return {
+    prepare: (set) => sets.want(set),
     fetch,
     raise,
     outlook,
