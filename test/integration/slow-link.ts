@@ -5,21 +5,41 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeTicket, encodeTicket } from '@hubmesh/trust'
 import type { SwarmNode } from './local-swarm.ts'
 
-/** A way to a node of so many bytes a second: what goes over it can be caught in the middle. */
-export interface SlowLink extends AsyncDisposable {
-  /** The node's ticket, but that it leads over the link alone. */
-  ticket(): Promise<string>
-  /** Bytes that have left the link on the node's far side, whatever they were. */
+/** A way to a server of so many bytes a second: what goes over it can be caught in the middle. */
+export interface PacedLink extends AsyncDisposable {
+  /** On 127.0.0.1, of the near side. */
+  readonly port: number
+  /** Bytes that have left the link on the near side, whatever they were. */
   readonly bytes: number
   /** From now on. `Infinity`: as fast as it goes. */
   setRate(bytesPerSecond: number): void
   stop(): Promise<void>
 }
 
-/** So small that a slow link flows rather than jerks. */
-const SLICE_BYTES = 32 * 1024
+/** A way to a node. */
+export interface SlowLink extends PacedLink {
+  /** The node's ticket, but that it leads over the link alone. */
+  ticket(): Promise<string>
+}
+
+/** Bytes that pass at a time: what a packet holds, and on a fast link as many as a timer can tell apart. */
+const MIN_SLICE_BYTES = 1_500
+const MAX_SLICE_BYTES = 32 * 1024
+const SLICE_SECONDS = 0.003
+/** How late a timer may be, so that the slices after it do not pay for it. */
+const LATE_MS = 2
 
 export const createSlowLink = async (node: SwarmNode, bytesPerSecond: number): Promise<SlowLink> => {
+  const link = await createPacedLink(() => portOf(node), bytesPerSecond)
+  const ticket = async (): Promise<string> => {
+    const addresses = [`/ip4/127.0.0.1/tcp/${link.port}/p2p/${node.peerId}`]
+    return encodeTicket({ ...decodeTicket(await node.ticket()), addresses })
+  }
+  return Object.assign(link, { ticket })
+}
+
+/** @param portOf asked at each connection, of a server on 127.0.0.1: it may have been started again */
+export const createPacedLink = async (portOf: () => number, bytesPerSecond: number): Promise<PacedLink> => {
   const sockets = new Set<Socket>()
   let rate = bytesPerSecond
   let freeAt = 0
@@ -27,21 +47,23 @@ export const createSlowLink = async (node: SwarmNode, bytesPerSecond: number): P
 
   const pace = async (count: number): Promise<void> => {
     const now = performance.now()
-    freeAt = Math.max(now, freeAt) + (count / rate) * 1000
+    freeAt = Math.max(now - LATE_MS, freeAt) + (count / rate) * 1000
     if (freeAt > now) await sleep(freeAt - now)
   }
+  const sliceBytes = (): number => Math.min(MAX_SLICE_BYTES, Math.max(MIN_SLICE_BYTES, Math.ceil(rate * SLICE_SECONDS)))
   async function* paced(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const part of source) {
-      for (let at = 0; at < part.length; at += SLICE_BYTES) {
-        const slice = part.subarray(at, at + SLICE_BYTES)
+      for (let at = 0; at < part.length;) {
+        const slice = part.subarray(at, at + sliceBytes())
         await pace(slice.length)
+        at += slice.length
         bytes += slice.length
         yield slice
       }
     }
   }
   const server = createServer({ noDelay: true }, (near) => {
-    const far = connect({ host: '127.0.0.1', port: portOf(node), noDelay: true })
+    const far = connect({ host: '127.0.0.1', port: portOf(), noDelay: true })
     for (const socket of [near, far]) {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
@@ -63,10 +85,7 @@ export const createSlowLink = async (node: SwarmNode, bytesPerSecond: number): P
     if (server.listening) await once(server, 'close')
   }
   return {
-    ticket: async () => {
-      const addresses = [`/ip4/127.0.0.1/tcp/${port}/p2p/${node.peerId}`]
-      return encodeTicket({ ...decodeTicket(await node.ticket()), addresses })
-    },
+    port,
     get bytes() {
       return bytes
     },
@@ -79,7 +98,6 @@ export const createSlowLink = async (node: SwarmNode, bytesPerSecond: number): P
   }
 }
 
-/** Asked for at each connection: the node may have been started again. */
 const portOf = ({ name, addresses }: SwarmNode): number => {
   const port = /\/tcp\/(\d+)/.exec(addresses[0] ?? '')?.[1]
   if (port === undefined) throw new Error(`${name} listens nowhere`)
