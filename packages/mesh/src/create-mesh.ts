@@ -178,8 +178,12 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     await unlessAborted(Promise.all(dialled.map(links.settled)), signal)
     return dialled.length > 0
   }
+  const linkProblem = (peerId: string): string | undefined => {
+    const { link, problem = 'it has not answered yet' } = peers.get(peerId)
+    return link === undefined ? `connected, but cannot be asked: ${problem}` : undefined
+  }
   const neighbours = createNeighbours(
-    { node, gate, log },
+    { node, gate, log, linkProblem },
     { bootstrap, targetPeers: options.limits?.targetPeers ?? TARGET_PEERS },
   )
   const heartbeat = createHeartbeat({ node, log })
@@ -242,6 +246,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     withdraw: providers.withdraw,
     fetchBlock: (cid, how) => fetchBlock({ peers, gate, log, findMore, site }, cid, how),
     fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore, site }, manifest, signal),
+    unreached: neighbours.unreached,
     dial: async (address, signal) => neighbours.dial(parseAddress(address, 'usage'), signal),
     prepare: (set) => fetcher.prepare(set),
     fetch: (want, how) => fetcher.fetch(want, how),

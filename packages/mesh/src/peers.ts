@@ -9,6 +9,8 @@ export interface Peer {
   readonly peerId: string
   /** Present while it can be asked. */
   link: PeerLink | undefined
+  /** Why it could not be asked when that was tried last. */
+  problem: string | undefined
   site: string
   role: 'seed' | 'peer' | undefined
   readonly goodput: Goodput
@@ -84,6 +86,7 @@ export const createPeers = ({ gate }: { gate: Gate }): Peers => {
 const newPeer = (peerId: string): Peer => ({
   peerId,
   link: undefined,
+  problem: undefined,
   site: '',
   role: undefined,
   goodput: createGoodput(),

@@ -103,7 +103,7 @@ describe('dialling', () => {
     const listen = [first.address.replace(/\/p2p\/.*/, '')]
     const node = await createRaw(lab)
     const neighbours = createNeighbours(
-      { node: node.node, gate: createGate({ log: silentLog }), log: silentLog },
+      { node: node.node, gate: createGate({ log: silentLog }), log: silentLog, linkProblem: () => undefined },
       { bootstrap: [multiaddr(first.address)], targetPeers: 4, pause: [20, 60] },
     )
     lab.defer(() => neighbours.stop())
@@ -130,7 +130,7 @@ describe('dialling', () => {
       },
     })
     const neighbours = createNeighbours(
-      { node: failing, gate: createGate({ log: silentLog }), log: silentLog },
+      { node: failing, gate: createGate({ log: silentLog }), log: silentLog, linkProblem: () => undefined },
       { bootstrap: [], targetPeers: 4, pause: [5, 10] },
     )
     neighbours.start()

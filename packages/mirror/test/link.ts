@@ -64,6 +64,7 @@ export const createLink = (): Link => {
     stop: async () => {},
     addresses: () => [],
     peers: () => [],
+    unreached: () => [],
     farthest: () => (stores.length === 0 ? undefined : 'seed'),
     announce: async () => {},
     dial: async () => {},

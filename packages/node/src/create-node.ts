@@ -104,7 +104,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
 
   const status = createStatus(
     { swarm: mesh, library, blobs, catalogs, meter, origin },
-    { publisherId: signer.publisher, site, bootstrap: membership.bootstrap, joinProblem: membership.problem },
+    { publisherId: signer.publisher, site, joinProblem: membership.problem },
   )
   const { host, port } = parseHostPort(config.gateway.listen)
   const gateway = createGateway(

@@ -23,8 +23,6 @@ export interface StatusComponents {
 export interface StatusFacts {
   readonly publisherId: string
   readonly site: string
-  /** Addresses of other nodes that this one was given. */
-  readonly bootstrap: readonly string[]
   /** Why it could not join as it was told to. */
   readonly joinProblem?: string | undefined
 }
@@ -57,13 +55,33 @@ export const createStatus = (components: StatusComponents, facts: StatusFacts): 
   })
 }
 
-/** A seed is ready by itself; a peer when it has somebody to ask. */
-const readiness = ({ swarm, origin }: StatusComponents, { bootstrap, joinProblem }: StatusFacts): ReadyStatus => {
-  const alone = origin === undefined && !swarm.peers().some(({ connected }) => connected)
-  const why =
-    bootstrap.length === 0
-      ? 'no peer is connected: `hubmesh join TICKET` makes this node a member of a mesh'
-      : 'no peer is connected: none of the addresses to join answers yet, it keeps trying'
-  const reasons = [...(joinProblem === undefined ? [] : [joinProblem]), ...(alone ? [why] : [])]
+/** A seed is ready by itself; a peer when it has somebody to ask, who offers something that it may believe. */
+const readiness = ({ swarm, origin, catalogs }: StatusComponents, { joinProblem }: StatusFacts): ReadyStatus => {
+  const joining = joinProblem === undefined ? [] : [joinProblem]
+  const isAlone = !swarm.peers().some(({ connected }) => connected)
+  const others = origin !== undefined ? [] : isAlone ? whyAlone(swarm) : whyNoCatalog(catalogs)
+  const reasons = [...joining, ...others]
   return { ready: reasons.length === 0, reasons }
+}
+
+/** Addresses of which a reason is told: one of many that fail is hardly better than the first. */
+const MAX_ADDRESSES_TOLD = 4
+
+const whyAlone = (swarm: Swarm): string[] => {
+  const unreached = swarm.unreached()
+  if (unreached.length === 0) return ['no peer is connected: `hubmesh join TICKET` makes this node a member of a mesh']
+  return unreached
+    .slice(0, MAX_ADDRESSES_TOLD)
+    .map(({ address, reason }) => `no peer is connected, it keeps trying: ${address}: ${reason}`)
+}
+
+/** Nothing is said while catalogs may still be on their way. */
+const whyNoCatalog = (catalogs: CatalogStore): string[] => {
+  const [refusal] = catalogs.refusals()
+  if (catalogs.heads().length > 0 || refusal === undefined) return []
+  const { kind, publisher, reason } = refusal
+  return [
+    `peers are connected, but no catalog is trusted: that of ${publisher} was refused (${kind}: ${reason}); ` +
+      '`trust` in hubmesh.yaml, or --trust, says whose are taken',
+  ]
 }

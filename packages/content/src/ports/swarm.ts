@@ -28,8 +28,16 @@ export interface Swarm {
   fetchBlock(cid: Cid, options: { signal: AbortSignal; hint?: string }): Promise<Block>
   /** Signatures that peers know for a manifest, unjudged. Empty when nobody answers. */
   fetchSignatures(manifest: Cid, options: { signal: AbortSignal }): Promise<readonly Signature[]>
+  /** Addresses that this node is to be connected to and is not, or that cannot be asked, with the likely reason. */
+  unreached(): Unreached[]
   /** Dials an address; kept as a bootstrap address. @throws MeshError `unreachable` */
   dial(address: string, signal: AbortSignal): Promise<void>
+}
+
+export interface Unreached {
+  readonly address: string
+  /** In words that an operator can act on. */
+  readonly reason: string
 }
 
 /** A chunk by its place: index in a chunk list, or among a manifest's singles when `set` is the manifest itself. */

@@ -3,6 +3,7 @@ import { type Log, MeshError } from '@hubmesh/content'
 import { MAX_BACKOFF, SECOND } from '../limits.ts'
 import type { Gate } from '../node/gate.ts'
 import { wait } from '../node/wait.ts'
+import { whyUnreached } from '../node/why-unreached.ts'
 import type { Peer, Peers } from '../peers.ts'
 import { type PeerLink, openLink } from './link.ts'
 import type { Hello } from './messages.ts'
@@ -53,6 +54,7 @@ export const createLinks = (components: LinksComponents, hello: Hello): Links =>
       const openedAt = performance.now()
       const end = await use(id, onSettled).catch((error: unknown) => asMeshError(error))
       onSettled()
+      peers.get(peerId).problem = whyUnreached(end)
       if (end.code === 'bad-bytes') gate.breach(peerId, end.message)
       log.debug({ peerId, err: end }, 'a link ended')
       if (performance.now() - openedAt > MAX_BACKOFF) delay = SECOND

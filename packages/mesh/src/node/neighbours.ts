@@ -1,17 +1,28 @@
-import type { PeerInfo } from '@libp2p/interface'
+import type { Connection, PeerInfo } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
-import { type Log, MeshError } from '@hubmesh/content'
+import { type Log, MeshError, type Unreached } from '@hubmesh/content'
 import { DIAL_TIMEOUT, SECOND } from '../limits.ts'
 import type { MeshNode } from './create-node.ts'
 import type { Gate } from './gate.ts'
 import { wait } from './wait.ts'
+import { CLOSED_AT_ONCE, whyUnreached } from './why-unreached.ts'
 
 /** Sees to it that this node is connected: to its bootstrap addresses always, to who is discovered up to a number. */
 export interface Neighbours {
   start(): void
   /** Dials an address now, and again whenever it is not connected. @throws MeshError `unreachable` */
   dial(address: Multiaddr, signal: AbortSignal): Promise<void>
+  /** The addresses that are to be connected and are not, each with the likely reason. */
+  unreached(): Unreached[]
   stop(): Promise<void>
+}
+
+export interface NeighboursComponents {
+  readonly node: MeshNode
+  readonly gate: Gate
+  readonly log: Log
+  /** Why a peer that is connected cannot be asked; undefined when it can. */
+  readonly linkProblem: (peerId: string) => string | undefined
 }
 
 export interface NeighboursOptions {
@@ -27,32 +38,40 @@ const PAUSE = [5 * SECOND, 30 * SECOND] as const
 const KNOWN_PEERS_TRIED = 8
 /** Two that discover each other would both dial: the one with the greater id waits. */
 const YIELD = SECOND
+/** Who refuses this node lets it connect, and then hangs up. */
+const HANG_UP_WITHIN = 300
 
 /**
  * libp2p's own bootstrap dials once: a seed that is down then is never tried again.
  * @param components.node started
  */
 export const createNeighbours = (
-  { node, gate, log }: { node: MeshNode; gate: Gate; log: Log },
+  { node, gate, log, linkProblem }: NeighboursComponents,
   { bootstrap, targetPeers, pause = PAUSE }: NeighboursOptions,
 ): Neighbours => {
   const addresses = new Map(bootstrap.map((address) => [address.toString(), address]))
   /** Whom an address without a peer id led to. */
   const peerAt = new Map<string, string>()
+  /** Why the last dial of an address failed. */
+  const failures = new Map<string, string>()
   const stopping = new AbortController()
   let looping = Promise.resolve()
 
-  const dialAddress = async (address: Multiaddr, signal: AbortSignal): Promise<void> => {
+  const dialAddress = async (address: Multiaddr, signal: AbortSignal): Promise<Connection> => {
     const connection = await node.dial(address, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT)]),
     })
     peerAt.set(address.toString(), connection.remotePeer.toString())
+    failures.set(address.toString(), 'the connection to it was lost')
+    return connection
   }
 
   const isConnected = (address: string): boolean => {
-    const peerId = /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? peerAt.get(address)
+    const peerId = peerIdAt(address)
     return peerId !== undefined && connectedIds().has(peerId)
   }
+
+  const peerIdAt = (address: string): string | undefined => /\/p2p\/([^/]+)$/.exec(address)?.[1] ?? peerAt.get(address)
 
   const connectedIds = (): Set<string> => new Set(node.getConnections().map(({ remotePeer }) => remotePeer.toString()))
 
@@ -67,11 +86,36 @@ export const createNeighbours = (
 
   const dialMissing = async (): Promise<void> => {
     const missing = [...addresses].filter(([text]) => !isConnected(text)).map(([, address]) => address)
-    await Promise.all(
-      missing.map((address) => tryDial(() => dialAddress(address, stopping.signal), address.toString())),
-    )
+    await Promise.all(missing.map(dialAgain))
     if (node.getConnections().length === 0) await dialKnown()
   }
+
+  const dialAgain = async (address: Multiaddr): Promise<void> => {
+    try {
+      const connection = await dialAddress(address, stopping.signal)
+      await wait(HANG_UP_WITHIN, stopping.signal)
+      if (connection.status !== 'open') onFailure(address, CLOSED_AT_ONCE)
+    } catch (error) {
+      onFailure(address, whyUnreached(error))
+    }
+  }
+
+  /** Said once, for as long as it stays the same. */
+  const onFailure = (address: Multiaddr, reason: string): void => {
+    const text = address.toString()
+    if (stopping.signal.aborted || isConnected(text)) return
+    if (failures.get(text) !== reason) log.warn({ address: text, reason }, 'an address to join is not reached')
+    failures.set(text, reason)
+  }
+
+  const unreached = (): Unreached[] =>
+    [...addresses.keys()].flatMap((address) => {
+      const peerId = peerIdAt(address)
+      const reason = isConnected(address)
+        ? linkProblem(peerId ?? '')
+        : (failures.get(address) ?? 'it is being dialled for the first time')
+      return reason === undefined ? [] : [{ address, reason }]
+    })
 
   /** Whoever was met before, in this run or an earlier one. */
   const dialKnown = async (): Promise<void> => {
@@ -117,9 +161,11 @@ export const createNeighbours = (
         await dialAddress(address, signal)
       } catch (cause) {
         signal.throwIfAborted()
+        failures.set(address.toString(), whyUnreached(cause))
         throw unreachable(address, cause)
       }
     },
+    unreached,
     stop: async () => {
       node.removeEventListener('peer:discovery', onDiscovery)
       stopping.abort()
@@ -130,6 +176,6 @@ export const createNeighbours = (
 
 const unreachable = (address: Multiaddr, cause: unknown): MeshError =>
   new MeshError('unreachable', `no node of this mesh answers at ${address.toString()}`, {
-    hint: 'check the address, that the node there runs, and that both have the same network key',
+    hint: whyUnreached(cause),
     cause,
   })

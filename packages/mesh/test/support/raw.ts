@@ -37,11 +37,13 @@ export interface RawOptions {
   readonly key?: Uint8Array
   /** Where it says that it stands. */
   readonly site?: string
+  /** Hangs up on everybody, as on one that it has banned. */
+  readonly refuse?: boolean
 }
 
 export const createRaw = async (
   lab: Lab,
-  { key = networkKey('ours'), site = 'raw' }: RawOptions = {},
+  { key = networkKey('ours'), site = 'raw', refuse = false }: RawOptions = {},
 ): Promise<RawNode> => {
   const datastore = new LevelDatastore(await lab.folder())
   await datastore.open()
@@ -57,7 +59,7 @@ export const createRaw = async (
     announce: [],
     mdns: false,
     datastore,
-    gater: {},
+    gater: { denyInboundEncryptedConnection: () => refuse },
     records: records.hooks,
     log: silentLog,
   })
