@@ -246,7 +246,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     withdraw: providers.withdraw,
     fetchBlock: (cid, how) => fetchBlock({ peers, gate, log, findMore, site }, cid, how),
     fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore, site }, manifest, signal),
-    unreached: neighbours.unreached,
+    unreached: () => neighbours.unreached(),
     dial: async (address, signal) => neighbours.dial(parseAddress(address, 'usage'), signal),
     prepare: (set) => fetcher.prepare(set),
     fetch: (want, how) => fetcher.fetch(want, how),
