@@ -15,6 +15,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Result[]>>> = {
   'cold-start': async () => (await import('./cold-start.ts')).coldStart(),
   ingest: async () => (await import('./ingest.ts')).ingest(),
   'many-files': async () => (await import('./many-files.ts')).manyFiles(),
+  swarm: async () => (await import('./swarm.ts')).swarm(),
   'cli-start': async () => (await import('./cli-start.ts')).cliStart(),
 }
 

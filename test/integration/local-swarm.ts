@@ -16,6 +16,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { NodeStatus } from '@hubmesh/content'
+import { openControl } from '@hubmesh/node/control'
 
 export interface SwarmNode {
   readonly name: string
@@ -30,6 +31,8 @@ export interface SwarmNode {
   status(): Promise<NodeStatus>
   /** Polls the status until the condition holds. @throws Error with the last status and the node's log after the deadline */
   waitFor(what: string, condition: (status: NodeStatus) => boolean, deadlineMs?: number): Promise<NodeStatus>
+  /** Pulls a repo, without a process of its own. @throws Error with the node's log */
+  pull(repo: string): Promise<void>
   /** Runs a command of the CLI in this home. */
   cli(...args: string[]): Promise<CliResult>
   /** Resolves with the exit code; `null` when it had to be cut off after 12 s. @param signal @default SIGTERM */
@@ -48,16 +51,27 @@ export interface CliResult {
   readonly stderr: string
 }
 
+/** Where a node runs. */
+export interface Place {
+  readonly address: string
+  /** What a command line begins with there. */
+  readonly command: readonly string[]
+}
+
+const LOOPBACK: Place = { address: '127.0.0.1', command: [] }
+
 export interface SeedOptions {
   readonly upstream: string
   readonly mirror?: readonly string[]
   readonly gateway?: string
+  readonly place?: Place
   readonly args?: readonly string[]
 }
 
 export interface OfficeOptions {
   readonly ticket: string
   readonly gateway?: string
+  readonly place?: Place
   readonly args?: readonly string[]
 }
 
@@ -75,19 +89,22 @@ const NODE_FLAGS = ['--conditions=source', '--max-semi-space-size=8']
 const READY_WITHIN_MS = 90_000 // on a machine that is busy with other things
 /** The contract: a node stops within 10 s. */
 const STOP_WITHIN_MS = 12_000
+const PULL_WITHIN_MS = 10 * 60_000
 const POLL_MS = 100
 const MAX_LOG_CHARACTERS = 64 * 1024
 
 export const createSwarm = async (): Promise<Swarm> => {
   const folder = await mkdtemp(join(tmpdir(), 'hubmesh-swarm-'))
   const nodes: SwarmNode[] = []
-  const start = async (name: string, options: { gateway?: string; args: readonly string[] }): Promise<SwarmNode> => {
+  const start = async (
+    name: string,
+    { gateway, place = LOOPBACK, args = [] }: Pick<OfficeOptions, 'gateway' | 'place' | 'args'>,
+  ): Promise<SwarmNode> => {
     const home = join(folder, name)
-    const { gateway = `127.0.0.1:${await freePort()}`, args } = options
-    const listen = `/ip4/127.0.0.1/tcp/${await freePort()}` // fixed, so that a restarted node is found where it was
-    const node = createSwarmNode(name, home, [
+    const listen = `/ip4/${place.address}/tcp/${await freePort()}` // fixed, so that a restarted node is found where it was
+    const node = createSwarmNode({ name, home, place }, [
       '--gateway',
-      gateway,
+      gateway ?? `127.0.0.1:${await freePort()}`,
       '--listen',
       listen,
       '--no-mdns',
@@ -105,9 +122,9 @@ export const createSwarm = async (): Promise<Swarm> => {
   }
   return {
     folder,
-    startSeed: ({ upstream, mirror = [], gateway, args = [] }) =>
+    startSeed: ({ upstream, mirror = [], args = [], ...where }) =>
       start('seed', {
-        ...(gateway === undefined ? {} : { gateway }),
+        ...where,
         args: [
           '--seed',
           '--upstream',
@@ -118,10 +135,10 @@ export const createSwarm = async (): Promise<Swarm> => {
           ...args,
         ],
       }),
-    startOffice: async (name, { ticket, gateway, args = [] }) => {
+    startOffice: async (name, { ticket, ...options }) => {
       const joined = await runCli(['join', ticket, '--site', name, '--home', join(folder, name)])
       if (joined.code !== 0) throw new Error(`${name} cannot join: ${joined.stderr}`)
-      return start(name, { ...(gateway === undefined ? {} : { gateway }), args })
+      return start(name, options)
     },
     stop,
     [Symbol.asyncDispose]: stop,
@@ -185,13 +202,16 @@ export const download = async (url: string, onBytes: (bytes: number) => void = (
   return { status: response.status, headers: response.headers, bytes, sha256: hash.digest('hex') }
 }
 
-const createSwarmNode = (name: string, home: string, args: readonly string[]): SwarmNode => {
+const createSwarmNode = (
+  { name, home, place }: { name: string; home: string; place: Place },
+  args: readonly string[],
+): SwarmNode => {
   let child: ChildProcess | undefined
   let log = (): string => ''
   let ready = { gateway: '', peerId: '', addresses: [] as string[] }
 
   const start = async (): Promise<void> => {
-    child = spawnCli(['up', '--home', home, ...args])
+    child = spawnCli(['up', '--home', home, ...args], place)
     child.stdin?.end()
     log = collect(child.stderr)
     ready = await readyLine(name, child, log)
@@ -205,11 +225,8 @@ const createSwarmNode = (name: string, home: string, args: readonly string[]): S
     clearTimeout(cut)
     return code
   }
-  const status = async (): Promise<NodeStatus> => {
-    const response = await fetch(`${ready.gateway}/-/api/status`)
-    if (!response.ok) throw new Error(`${name}: status answered ${response.status}`)
-    return (await response.json()) as NodeStatus
-  }
+  /** Over its socket, which can be reached wherever it runs. */
+  const status = async (): Promise<NodeStatus> => (await openControl(home)).status()
   const cli = (...more: string[]): Promise<CliResult> => runCli([...more, '--home', home])
   return {
     name,
@@ -240,6 +257,15 @@ const createSwarmNode = (name: string, home: string, args: readonly string[]): S
         if (performance.now() > giveUpAt)
           throw new Error(`${name}: ${what} did not happen\n${JSON.stringify(now, undefined, 1)}\n${log()}`)
         await sleep(POLL_MS)
+      }
+    },
+    pull: async (spec) => {
+      const request = { spec, include: [], exclude: [], copy: false }
+      const options = { signal: AbortSignal.timeout(PULL_WITHIN_MS), onProgress: () => {} }
+      try {
+        await (await openControl(home)).pull(request, options)
+      } catch (cause) {
+        throw new Error(`${name} could not pull ${spec}\n${log()}`, { cause })
       }
     },
     cli,
@@ -274,8 +300,10 @@ const readyLine = async (
   throw new Error(`${name} did not become ready (exit code ${child.exitCode})\n${stdout()}${log()}`)
 }
 
-const spawnCli = (args: readonly string[]): ChildProcess =>
-  spawn(process.execPath, [...NODE_FLAGS, CLI, ...args], { env: cleanEnvironment() })
+const spawnCli = (args: readonly string[], { command }: Place = LOOPBACK): ChildProcess => {
+  const [program = process.execPath, ...rest] = [...command, process.execPath, ...NODE_FLAGS, CLI, ...args]
+  return spawn(program, rest, { env: cleanEnvironment() })
+}
 
 /** Nothing of the person who runs the tests: no token, no proxy, no endpoint, no home. */
 const cleanEnvironment = (): NodeJS.ProcessEnv =>
