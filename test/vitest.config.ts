@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           root,
-          include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
+          include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts', 'test/simulator/*.test.ts'],
           // Worker threads that the code under test starts inherit this, and so find the rooms' sources.
           execArgv: ['--conditions=source'],
           testTimeout: 30_000,

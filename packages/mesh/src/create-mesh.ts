@@ -35,6 +35,7 @@ import { createHeartbeat } from './node/heartbeat.ts'
 import { createNeighbours } from './node/neighbours.ts'
 import { unlessAborted, wait } from './node/wait.ts'
 import { type Peer, createPeers } from './peers.ts'
+import { createScheduler } from './schedule/index.ts'
 
 export interface MeshComponents {
   readonly privateKey: PrivateKey
@@ -156,16 +157,22 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     { catalogs, gossip, records, server, log, node, onHead },
     { publishers: [...publishers] },
   )
-  const sets = createRemoteSets({ onChange: () => fetcher.wake() })
-  const fetcher = createChunkFetcher(
-    { peers, gate, sets, meter, log, seek: providers.seek },
-    { site, self: node.peerId.toString() },
-  )
+  const scheduler = createScheduler({ self: node.peerId.toString() })
+  const onChange = (): void => {
+    scheduler.touch()
+    fetcher.wake()
+  }
+  const sets = createRemoteSets({ holdings: scheduler.holdings, onChange })
+  const fetcher = createChunkFetcher({ peers, gate, scheduler, sets, meter, log, seek: providers.seek })
   const onLink = (peer: Peer, link: PeerLink | undefined): void => {
     log.info({ peerId: peer.peerId, site: peer.site, connected: link !== undefined }, 'a peer')
-    if (link === undefined) sets.detach(peer.peerId)
-    else {
-      sets.attach(link)
+    if (link === undefined) {
+      sets.detach(peer.peerId)
+      scheduler.unlink(peer.path)
+    } else {
+      Object.assign(peer.path, { sameSite: peer.site === site, rttMs: link.rttMs() })
+      scheduler.link(peer.path)
+      sets.attach(link, peer.path)
       providers.onBack(peer.peerId)
       announcer.onPeer()
     }

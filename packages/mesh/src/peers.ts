@@ -1,8 +1,8 @@
 import type { PeerStatus } from '@hubmesh/content'
-import { createGoodput, type Goodput } from './fetch/goodput.ts'
 import { MAX_KNOWN_PEERS } from './limits.ts'
 import type { PeerLink } from './exchange/link.ts'
 import type { Gate } from './node/gate.ts'
+import { type Path, createPath } from './schedule/index.ts'
 
 /** What is known of another node. */
 export interface Peer {
@@ -13,23 +13,13 @@ export interface Peer {
   problem: string | undefined
   site: string
   role: 'seed' | 'peer' | undefined
-  readonly goodput: Goodput
+  /** What was measured of the way to it. */
+  readonly path: Path
   bytesIn: number
   bytesOut: number
   /** Milliseconds since 1970. */
   lastSeen: number
   addresses: readonly string[]
-  /** Not asked for chunks before this time (`performance.now()`): it was busy, silent or broke off. */
-  restUntil: number
-  /** Chunks in a row that were left for it to bring into the site, and that it did not bring in time. */
-  lapses: number
-  /** Nothing is left for it to bring into the site before this time (`performance.now()`). */
-  letDownUntil: number
-  /** Failures in a row, for the back-off. */
-  failures: number
-  /** Bytes that have come from it, of whatever they are a part, and when the last did (`performance.now()`). */
-  heardBytes: number
-  heardAt: number
 }
 
 /** Everyone seen since the start; the longest gone are forgotten above 2 000. */
@@ -61,7 +51,7 @@ export const createPeers = ({ gate }: { gate: Gate }): Peers => {
       site: peer.site,
       connected: peer.link !== undefined,
       rttMs: rttMs === undefined ? null : Math.round(rttMs * 10) / 10,
-      goodput: Math.round(peer.goodput.last()),
+      goodput: Math.round(peer.path.goodput.last()),
       bytesIn: peer.bytesIn,
       bytesOut: peer.bytesOut,
       ...(banned === undefined ? {} : { banned }),
@@ -74,10 +64,10 @@ export const createPeers = ({ gate }: { gate: Gate }): Peers => {
     get,
     linked: () => [...peers.values()].filter(({ link }) => link !== undefined),
     heard: (peerId, count) => {
-      const peer = peers.get(peerId)
-      if (peer === undefined) return
-      peer.heardBytes += count
-      peer.heardAt = performance.now()
+      const path = peers.get(peerId)?.path
+      if (path === undefined) return
+      path.heardBytes += count
+      path.heardAt = performance.now()
     },
     statuses: () => [...peers.values()].map(statusOf),
   }
@@ -89,17 +79,11 @@ const newPeer = (peerId: string): Peer => ({
   problem: undefined,
   site: '',
   role: undefined,
-  goodput: createGoodput(),
+  path: createPath(peerId),
   bytesIn: 0,
   bytesOut: 0,
   lastSeen: Date.now(),
   addresses: [],
-  restUntil: 0,
-  lapses: 0,
-  letDownUntil: 0,
-  failures: 0,
-  heardBytes: 0,
-  heardAt: 0,
 })
 
 const forgetOldest = (peers: Map<string, Peer>): void => {

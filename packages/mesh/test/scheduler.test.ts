@@ -1,145 +1,301 @@
+import { readFile, readdir } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
-import { KIB, MIB } from '@hubmesh/content'
-import { type SchedulerPeer, type SchedulerWant, assign, createHedgeBudget } from '../src/fetch/scheduler.ts'
+import { Bitmap, KIB, MIB, type Priority } from '@hubmesh/content'
+import { type Path, type Request, type Scheduler, createPath, createScheduler } from '../src/schedule/index.ts'
 
-const peer = (id: string, options: Partial<SchedulerPeer> = {}): SchedulerPeer => ({
-  id,
-  sameSite: false,
-  rttMs: 50,
-  goodput: 64 * MIB,
-  inFlightBytes: 0,
-  inFlight: 0,
-  resting: false,
-  has: () => true,
-  isFetching: () => false,
-  ...options,
-})
+const SET = 'a list'
+const COUNT = 400
 
-/** Chunks that were asked of a peer, who is late with them. */
-const lateWants = (count: number, length: number): SchedulerWant[] =>
-  Array.from({ length: count }, (_, index) => ({
-    set: 'a list',
-    index,
-    length,
-    priority: 'ahead',
-    asked: [{ peer: 'late', lateAt: 0 }],
-    avoid: new Set(),
-  }))
+/** A node, with what it knows of others. */
+const createLab = ({ self = 'self', length = 256 * KIB } = {}) => {
+  const scheduler: Scheduler = createScheduler({ self })
+  /** A peer that gives 64 MiB/s. It has all, or `has`. */
+  const peer = (id: string, { has, ...options }: Partial<Path> & { has?: readonly number[] } = {}): Path => {
+    const path = Object.assign(createPath(id), { rttMs: 20, ...options })
+    path.goodput.busy(1, -1000)
+    path.goodput.received(64 * MIB, 0)
+    path.goodput.busy(0, 0)
+    scheduler.link(path)
+    scheduler.holdings.tell(path, SET, has === undefined ? Bitmap.full(COUNT) : new Bitmap(COUNT), 0)
+    if (has !== undefined) scheduler.holdings.gain(path, SET, has, 0)
+    scheduler.touch()
+    return path
+  }
+  const want = (count: number, priority: Priority, first = 0): void => {
+    for (let at = 0; at < count; at += 1) scheduler.want({ set: SET, index: first + at, length, priority }, 0)
+  }
+  return { scheduler, peer, want }
+}
 
-/** Bytes that are asked once more. */
-const hedged = (
-  wants: readonly SchedulerWant[],
-  options: Parameters<typeof assign>[2],
-  other = peer('other'),
-): number =>
-  assign(wants, [peer('late'), other], options)
-    .filter(({ hedge, peer: asked }) => hedge && asked === 'other')
-    .reduce((sum, { want }) => sum + want.length, 0)
+const indexesOf = (requests: readonly Request[]): number[] => requests.map(({ want }) => want.index)
+const byNumber = (a: number, b: number): number => a - b
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
 
-describe('chunks that are late', () => {
-  it('are asked of another, but across sites a hundredth of what comes at most, and a chunk', () => {
-    const options = { self: 'self', now: 1, hedges: createHedgeBudget() }
-    const wants = lateWants(20, 256 * KIB)
-    expect(hedged(wants, options)).toBe(MIB)
-    expect(hedged(wants, options)).toBe(0)
-    options.hedges.received(60 * MIB)
-    expect(hedged(wants, options)).toBe(512 * KIB)
-    options.hedges.received(1000 * MIB)
-    expect(hedged(wants, options)).toBe(MIB)
+describe('the order of asking', () => {
+  it('is that of reading for readers, who come before all else', () => {
+    const { scheduler, peer, want } = createLab()
+    want(4, 'prefetch', 0)
+    want(4, 'whole', 10)
+    want(2, 'ahead', 20)
+    want(2, 'reader', 30)
+    peer('far')
+    expect(indexesOf(scheduler.next(1))).toEqual([30, 31, 20, 21, 10, 11, 12, 13, 0, 1, 2, 3])
   })
 
-  it('are asked of the same site as it likes: that costs nothing', () => {
-    const options = { self: 'self', now: 1, hedges: createHedgeBudget() }
-    expect(hedged(lateWants(20, 256 * KIB), options, peer('other', { sameSite: true }))).toBe(5 * MIB)
+  it('begins with what few have, where nobody reads', () => {
+    const { scheduler, peer, want } = createLab()
+    want(6, 'whole')
+    peer('all')
+    peer('some', { has: [0, 1, 2, 3] })
+    peer('few', { has: [0, 1] })
+    const order = indexesOf(scheduler.next(1))
+    expect([order.slice(0, 2), order.slice(2, 4), order.slice(4)].map((part) => part.toSorted(byNumber))).toEqual([
+      [4, 5],
+      [2, 3],
+      [0, 1],
+    ])
   })
 
-  it('are not asked again before they are late', () => {
-    expect(hedged(lateWants(4, 256 * KIB), { self: 'self', now: -1, hedges: createHedgeBudget() })).toBe(0)
+  it('begins with another part on each node that fetches the same', () => {
+    const names = ['a', 'b', 'c', 'd']
+    const firsts = names.map((self) => {
+      const { scheduler, peer, want } = createLab({ self, length: MIB })
+      want(COUNT, 'whole')
+      peer('seed')
+      for (const name of names) if (name !== self) peer(name, { has: [] })
+      return indexesOf(scheduler.next(1))
+    })
+    const all = firsts.flat()
+    expect(all.length).toBeGreaterThan(40)
+    expect(new Set(all).size).toBe(all.length)
+  })
+
+  it('rises with the priority', () => {
+    const { scheduler, peer, want } = createLab()
+    want(20, 'prefetch')
+    scheduler.raise(SET, 19, 'reader')
+    peer('far')
+    expect(indexesOf(scheduler.next(1))[0]).toBe(19)
   })
 })
 
 describe('a window', () => {
-  const fresh = (priority: SchedulerWant['priority']): SchedulerWant[] =>
-    lateWants(20, 256 * KIB).map((want) => ({ ...want, priority, asked: [] }))
-  const assigned = (wants: readonly SchedulerWant[], inFlightBytes: number): number =>
-    assign(wants, [peer('one', { rttMs: 0, inFlightBytes, inFlight: 1 })], {
-      self: 'self',
-      now: 0,
-      hedges: createHedgeBudget(),
-    }).length
+  /** Chunks that are asked for when so many have come of the first that were. */
+  const askedAfter = (arrived: number, priority: Priority): number => {
+    const { scheduler, peer, want } = createLab()
+    want(COUNT, 'whole')
+    const path = peer('far')
+    const first = scheduler.next(1)
+    expect(first.length).toBe(64) // 16 MiB, the most
+    for (const request of first.slice(0, arrived)) {
+      scheduler.drop(request.want)
+      scheduler.ended(request, 'arrived', 2)
+    }
+    scheduler.raise(SET, 399, priority)
+    const again = scheduler.next(2)
+    expect(path.inFlight).toBe(64 - arrived + again.length)
+    return again.length
+  }
 
   it('is filled up once a quarter of it is free, and not chunk by chunk', () => {
-    expect(assigned(fresh('ahead'), 1.75 * MIB)).toBe(0)
-    expect(assigned(fresh('ahead'), 1.5 * MIB)).toBe(2)
-    expect(assigned(fresh('ahead'), 0)).toBe(8)
+    expect(askedAfter(15, 'whole')).toBe(0)
+    expect(askedAfter(16, 'whole')).toBe(16)
   })
 
   it('takes what a reader waits for while there is any room', () => {
-    expect(assigned(fresh('reader'), 1.75 * MIB)).toBe(1)
-    expect(assigned(fresh('reader'), 2 * MIB)).toBe(0)
+    expect(askedAfter(1, 'reader')).toBe(1)
+    expect(askedAfter(0, 'reader')).toBe(0)
+  })
+})
+
+describe('of several peers', () => {
+  it('one of the same site is asked, and waited for when it has no room', () => {
+    const { scheduler, peer, want } = createLab()
+    want(100, 'whole')
+    const near = peer('near', { sameSite: true })
+    peer('far')
+    expect(new Set(scheduler.next(1).map(({ path }) => path))).toEqual(new Set([near]))
+    expect(scheduler.next(2)).toEqual([])
+  })
+
+  it('all give what nobody reads, and the soonest what a reader waits for', () => {
+    const asked = (priority: Priority): Set<string> => {
+      const { scheduler, peer, want } = createLab({ length: MIB })
+      want(200, priority)
+      peer('near-looking', { rttMs: 1 })
+      peer('far-looking', { rttMs: 1000 })
+      return new Set(scheduler.next(1).map(({ path }) => path.peerId))
+    }
+    expect(asked('whole')).toEqual(new Set(['near-looking', 'far-looking']))
+    expect(asked('reader')).toEqual(new Set(['near-looking']))
+  })
+
+  it('one that has failed a chunk is not asked for it again so soon', () => {
+    const { scheduler, peer, want } = createLab()
+    want(1, 'reader')
+    const path = peer('far')
+    const [request] = scheduler.next(1)
+    scheduler.ended(request!, 'lacks', 2)
+    scheduler.holdings.gain(path, SET, [0], 3)
+    expect(scheduler.next(4)).toEqual([])
+    expect(scheduler.next(5003)).toHaveLength(1)
+  })
+
+  it('one that fails rests longer each time, and one that was busy as long as it says', () => {
+    const { scheduler, peer, want } = createLab()
+    want(COUNT, 'reader')
+    peer('far')
+    let now = 0
+    const restAfter = (outcome: 'failed' | 'busy', retryMs?: number): number => {
+      const requests = scheduler.next(now)
+      expect(requests.length).toBeGreaterThan(0)
+      for (const request of requests) scheduler.ended(request, outcome, now, retryMs)
+      const since = now
+      while (scheduler.next(now).length === 0) now += 500
+      for (const request of scheduler.overdue(Infinity)) scheduler.ended(request, 'cancelled', now)
+      return now - since
+    }
+    expect([restAfter('failed'), restAfter('failed'), restAfter('failed')]).toEqual([2000, 4000, 8000])
+    expect(restAfter('busy', 7000)).toBe(7000)
+  })
+})
+
+describe('what is under way', () => {
+  /** One request, by now late or not, and another peer. */
+  const underWay = (helper: Partial<Path> = {}, count = 1) => {
+    const { scheduler, peer, want } = createLab()
+    want(count, 'whole')
+    peer('first')
+    const requests = scheduler.next(1)
+    expect(requests).toHaveLength(count)
+    peer('helper', helper)
+    return { scheduler, requests, peer, want }
+  }
+
+  it('is asked of one more when it is late, and of no third', () => {
+    const { scheduler, peer } = underWay()
+    expect(scheduler.next(100)).toEqual([])
+    expect(scheduler.next(400).map(({ path }) => path.peerId)).toEqual(['helper'])
+    peer('third')
+    expect(scheduler.next(4000)).toEqual([])
+  })
+
+  it('is asked twice across sites for a hundredth of what comes at most, and a chunk', () => {
+    const { scheduler, requests } = underWay({}, 60)
+    const hedged = (now: number): number => scheduler.next(now).length
+    expect(hedged(2000)).toBe(4)
+    expect(hedged(3000)).toBe(0)
+    scheduler.received(requests[0]!.path, 60 * MIB, 3000)
+    expect(hedged(4000)).toBe(2)
+  })
+
+  it('is asked twice in a site as often as it helps', () => {
+    const { scheduler } = underWay({ sameSite: true }, 60)
+    expect(scheduler.next(2000)).toHaveLength(60)
+  })
+
+  it('is late when it takes longer than nearly all did', () => {
+    const { scheduler, peer, want } = createLab()
+    peer('first', { rttMs: 400 })
+    for (let round = 0; round < 128; round += 1) {
+      want(1, 'whole', round)
+      for (const request of scheduler.next(round * 1000)) {
+        scheduler.drop(request.want)
+        scheduler.ended(request, 'arrived', round * 1000 + 400)
+      }
+    }
+    want(1, 'whole', 200)
+    expect(scheduler.next(200_000)).toHaveLength(1)
+    peer('helper', { rttMs: 390 }) // hardly sooner
+    expect(scheduler.next(200_500)).toEqual([])
+    expect(scheduler.next(200_650)).toHaveLength(1) // and not after three times as long as expected
+  })
+
+  it('is asked of one more at the end, where that is much sooner', () => {
+    const { scheduler, peer, want } = createLab()
+    want(2, 'whole')
+    peer('slow', { rttMs: 5000, has: [0] })
+    expect(scheduler.next(1)).toHaveLength(1)
+    peer('fast', { has: [0] })
+    expect(scheduler.next(2).map(({ path, want }) => [path.peerId, want.index])).toEqual([['fast', 0]])
+  })
+
+  it('is given up when nothing comes any more, and not before', () => {
+    const { scheduler, requests } = underWay()
+    const path = requests[0]!.path
+    expect(scheduler.overdue(1900)).toEqual([])
+    Object.assign(path, { heardBytes: 10 * MIB, heardAt: 2500 })
+    expect(scheduler.overdue(3000)).toEqual([])
+    expect(scheduler.overdue(4600)).toEqual(requests)
+    Object.assign(path, { heardBytes: 1000 * MIB, heardAt: 60_000 })
+    expect(scheduler.overdue(60_000)).toEqual(requests) // however steadily other things come
   })
 })
 
 describe('what two nodes of a site fetch at once', () => {
-  const far = peer('far')
-  const near = (options: Partial<SchedulerPeer> = {}): SchedulerPeer =>
-    peer('near', { sameSite: true, has: () => false, isFetching: () => true, ...options })
-  const wantsOf = (priority: SchedulerWant['priority']): SchedulerWant[] =>
-    Array.from({ length: 100 }, (_, index) => ({
-      set: 'a list',
-      index,
-      length: KIB,
-      priority,
-      asked: [],
-      avoid: new Set(),
-    }))
-  /** Indexes that `self` asks for at a time, of those that it wants. */
-  const asked = (
-    wants: readonly SchedulerWant[],
-    {
-      self = 'self',
-      now = 0,
-      peers = [{ ...far }, near()],
-    }: { self?: string; now?: number; peers?: SchedulerPeer[] } = {},
-  ): number[] => assign(wants, peers, { self, now, hedges: createHedgeBudget() }).map(({ want }) => want.index)
+  const pair = (priority: Priority, self = 'self', mate = 'mate') => {
+    const lab = createLab({ self, length: KIB })
+    lab.want(100, priority)
+    lab.peer('far')
+    const path = lab.peer(mate, { sameSite: true, has: [] })
+    return { ...lab, mate: path }
+  }
 
   it('each brings in a part of, and none of it both', () => {
-    const ours = asked(wantsOf('ahead'))
-    const theirs = asked(wantsOf('ahead'), { self: 'near', peers: [{ ...far }, { ...near(), id: 'self' }] })
-    expect([...ours, ...theirs].toSorted((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, index) => index))
+    const ours = indexesOf(pair('whole').scheduler.next(1))
+    const theirs = indexesOf(pair('whole', 'mate', 'self').scheduler.next(1))
+    expect([...ours, ...theirs].toSorted(byNumber)).toEqual(upTo(100))
     for (const part of [ours, theirs]) expect(part.length).toBeGreaterThan(30)
   })
 
   it('is fetched by who is left alone, at once', () => {
-    const wants = wantsOf('prefetch')
-    const ours = asked(wants)
-    const rest = wants.filter(({ index }) => !ours.includes(index))
-    expect(asked(rest, { now: 1, peers: [{ ...far }] })).toHaveLength(rest.length)
-    expect(asked(rest, { now: 1, peers: [{ ...far }, near({ isFetching: () => false })] })).toHaveLength(rest.length)
+    const { scheduler, mate } = pair('prefetch')
+    const ours = scheduler.next(1)
+    scheduler.unlink(mate)
+    expect(ours.length + scheduler.next(2).length).toBe(100)
   })
 
-  it('is waited for a while, and then fetched, telling of it', () => {
-    const wants = wantsOf('ahead')
-    const ours = asked(wants)
-    const rest = wants.filter(({ index }) => !ours.includes(index))
-    expect(asked(rest, { now: 200 })).toEqual([])
-    const late = assign(rest, [{ ...far }, near()], { self: 'self', now: 1000, hedges: createHedgeBudget() })
-    expect(late).toHaveLength(rest.length)
-    expect(late.every(({ leftInVainTo }) => leftInVainTo === 'near')).toBe(true)
+  it('is waited for while the other brings some of it in, and then fetched, telling by that who lets us down', () => {
+    const { scheduler, mate } = pair('ahead')
+    const ours = scheduler.next(1)
+    const left = upTo(100).filter((index) => !indexesOf(ours).includes(index))
+    const brought = left.slice(0, 1)
+    scheduler.holdings.gain(mate, SET, brought, 900)
+    scheduler.touch()
+    expect(indexesOf(scheduler.next(900))).toEqual(brought)
+    expect(scheduler.next(1800).filter(({ path }) => path !== mate && !path.sameSite).length).toBeLessThanOrEqual(
+      left.length - 16,
+    )
+    const late = scheduler.next(2000)
+    expect(late.length).toBeGreaterThan(0)
+    expect(mate.letDownUntil).toBe(12_000)
   })
 
   it('is taken from the other as soon as that has it', () => {
-    const wants = wantsOf('ahead')
-    asked(wants)
-    const got = assign(wants, [{ ...far }, near({ has: () => true })], {
-      self: 'self',
-      now: 1,
-      hedges: createHedgeBudget(),
-    })
-    expect(new Set(got.map(({ peer: from }) => from))).toEqual(new Set(['near']))
+    const { scheduler, mate } = pair('ahead')
+    scheduler.next(1)
+    scheduler.holdings.gain(mate, SET, upTo(100), 2)
+    const got = scheduler.next(3)
+    expect(got.length).toBeGreaterThan(0)
+    expect(new Set(got.map(({ path }) => path))).toEqual(new Set([mate]))
   })
 
   it('is not waited for by a reader', () => {
-    expect(asked(wantsOf('reader'))).toHaveLength(100)
+    expect(pair('reader').scheduler.next(1)).toHaveLength(100)
   })
+})
+
+it('is a room without I/O, timers or a clock', async () => {
+  const folder = new URL('../src/schedule/', import.meta.url)
+  for (const file of await readdir(folder)) {
+    const source = await readFile(new URL(file, folder), 'utf8')
+    const imports = [...source.matchAll(/ from '(.*)'/g)].map(([, from]) => from ?? '')
+    expect(
+      imports.filter(
+        (from) => from !== '@hubmesh/content' && from !== '../limits.ts' && !/^\.\/[a-z-]+\.ts$/.test(from),
+      ),
+      file,
+    ).toEqual([])
+    expect(source, file).not.toMatch(/performance\.|Date\.|setTimeout|setInterval|setImmediate|Math\.random|await /)
+  }
 })

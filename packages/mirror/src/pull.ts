@@ -42,7 +42,7 @@ export const createPull =
     const standing = async (ref: string) => (await site.repo(target.repo)).standing.get(ref)
     const before = ref === undefined ? undefined : await standing(ref)
     const count = createCount(entries, onProgress)
-    await fetchFiles({ ...target, listing }, entries, { priority: 'ahead', signal, ...count })
+    await fetchFiles({ ...target, listing }, entries, { priority: 'whole', signal, ...count })
     if (ref !== undefined && (await standing(ref)) === before) await site.move(target.repo, ref, siteRefOf(target))
     return { ...count.finish(), snapshot: snapshotOf(resolved), entries }
 

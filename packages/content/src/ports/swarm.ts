@@ -50,8 +50,11 @@ export interface ChunkWant {
   readonly length: number
 }
 
-/** A reader waits for `reader` chunks; `prefetch` fills what is left; lower is sooner. */
-export const PRIORITIES = ['reader', 'ahead', 'prefetch'] as const
+/**
+ * A reader waits for `reader` chunks, and soon will for those `ahead`, in the order in which they were asked for. Somebody waits
+ * for the `whole` that a chunk is a part of, in whatever order it comes; `prefetch` fills what is left. Lower is sooner.
+ */
+export const PRIORITIES = ['reader', 'ahead', 'whole', 'prefetch'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
 export interface FetchedChunk {

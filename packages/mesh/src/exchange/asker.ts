@@ -36,6 +36,7 @@ export type Question =
   | { readonly type: 'signatures'; readonly manifest: Cid }
   | { readonly type: 'chunk'; readonly set: Cid; readonly index: number; readonly priority: WirePriority }
 export type Reply = Extract<Answer, { type: 'block' | 'signatures' | 'chunk' }>
+export type HaveMessage = Extract<Answer, { type: 'have' }>
 export type SetListener = (answer: Extract<Answer, { type: 'have' | 'has' }>, payload: Uint8ArrayList) => void
 
 export interface AskerOptions {

@@ -4,7 +4,7 @@ import { WIRE_PRIORITIES, type WirePriority } from './messages.ts'
 /** Bytes a second that may be sent, of all chunks and of kinds of them; a chunk has to keep to all that it falls under. */
 export interface UploadCaps {
   readonly total?: number | undefined
-  /** What somebody waits for who reads, or is about to read. */
+  /** What somebody waits for: who reads, is about to read, or pulls the whole. */
   readonly readers?: number | undefined
   readonly prefetch?: number | undefined
   readonly repair?: number | undefined
@@ -38,6 +38,7 @@ interface Waiting {
 const CAP_OF: Readonly<Record<WirePriority, Cap>> = {
   reader: 'readers',
   ahead: 'readers',
+  whole: 'readers',
   prefetch: 'prefetch',
   repair: 'repair',
 }

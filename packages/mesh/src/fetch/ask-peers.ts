@@ -112,7 +112,7 @@ const interleave = (lists: readonly (readonly Signature[])[]): Signature[] => {
 const byNearness = ({ peers, site }: Components, hint?: string): Peer[] => {
   const now = performance.now()
   const rank = (peer: Peer): number =>
-    peer.peerId === hint ? 0 : peer.restUntil > now ? 3 : peer.site === site ? 1 : 2
+    peer.peerId === hint ? 0 : peer.path.restUntil > now ? 3 : peer.site === site ? 1 : 2
   return peers.linked().toSorted((a, b) => rank(a) - rank(b) || (a.link?.rttMs() ?? 0) - (b.link?.rttMs() ?? 0))
 }
 

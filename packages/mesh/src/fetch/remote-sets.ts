@@ -1,13 +1,12 @@
 import { Bitmap, type Cid, MeshError } from '@hubmesh/content'
 import type { Uint8ArrayList } from 'uint8arraylist'
-import type { SetListener } from '../exchange/asker.ts'
+import type { HaveMessage, SetListener } from '../exchange/asker.ts'
 import type { PeerLink } from '../exchange/link.ts'
 import { type Allowance, createAllowance } from '../allowance.ts'
+import type { Holdings, Path } from '../schedule/index.ts'
 import {
   BITMAP_BYTES_PER_SECOND,
-  FETCHING_FOR,
   HAVE_PIECE_BYTES,
-  JUST_OPENED,
   MAX_BITMAP_BYTES_PER_PEER,
   MAX_OPEN_SETS,
   MINUTE,
@@ -17,19 +16,14 @@ import {
   TICK,
 } from '../limits.ts'
 
-/** What other nodes have of the sets that are wanted here, as they say: it is believed until they do not give it. */
+/** Asks other nodes what they have of the sets that are wanted here, and keeps `Holdings` up with what they say. */
 export interface RemoteSets {
-  attach(link: PeerLink): void
+  attach(link: PeerLink, path: Path): void
   detach(peerId: string): void
   /** Somebody wants a chunk of the set: every linked peer is asked what it has, and tells what it gets. */
   want(set: Cid): void
-  has(peerId: string, set: Cid, index: number): boolean
   /** A peer wants chunks of a set: it has opened it here. */
   opened(peerId: string, set: Cid): void
-  /** It gets chunks of the set itself: it has opened it just now, or told of another chunk not long ago. */
-  isFetching(peerId: string, set: Cid): boolean
-  /** It did not have it after all. */
-  lacks(peerId: string, set: Cid, index: number): void
   /** All linked peers have said what they have. */
   answered(set: Cid): boolean
   stop(): void
@@ -37,9 +31,6 @@ export interface RemoteSets {
 
 interface RemoteSet {
   answered: boolean
-  bitmap: Bitmap | undefined
-  /** When it last told of a chunk (`performance.now()`). */
-  grewAt: number
   /** Bytes of a bitmap whose last piece has not come. */
   pieces: Uint8Array | undefined
   close(): void
@@ -47,26 +38,25 @@ interface RemoteSet {
 
 interface Remote {
   readonly link: PeerLink
+  readonly path: Path
   /** Bytes of bitmaps that it may make us build: each is a few bytes to send. */
   readonly allowance: Allowance
   readonly sets: Map<Cid, RemoteSet>
-  /** When it opened a set here; the latest last. */
-  readonly openedAt: Map<Cid, number>
 }
 
 /** @param components.onChange called when a peer has told something new */
-export const createRemoteSets = ({ onChange }: { onChange: () => void }): RemoteSets => {
+export const createRemoteSets = ({ holdings, onChange }: { holdings: Holdings; onChange: () => void }): RemoteSets => {
   const remotes = new Map<string, Remote>()
   /** Least recently wanted first. */
   const wanted = new Map<Cid, { since: number; at: number }>()
   let fullUntil = 0
 
-  const attach = (link: PeerLink): void => {
+  const attach = (link: PeerLink, path: Path): void => {
     const remote: Remote = {
       link,
+      path,
       allowance: createAllowance({ burst: MAX_BITMAP_BYTES_PER_PEER, perSecond: BITMAP_BYTES_PER_SECOND }),
       sets: new Map(),
-      openedAt: new Map(),
     }
     remotes.set(link.peerId, remote)
     for (const set of wanted.keys()) open(remote, set)
@@ -74,13 +64,10 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
 
   const open = (remote: Remote, set: Cid): void => {
     if (remote.sets.has(set)) return
-    const fresh: RemoteSet = { answered: false, bitmap: undefined, grewAt: 0, pieces: undefined, close: () => {} }
+    const fresh: RemoteSet = { answered: false, pieces: undefined, close: () => {} }
     const listener: SetListener = (answer, payload) => {
-      if (answer.type === 'has') addIndexes(fresh, answer.indexes)
-      else {
-        if (answer.complete || answer.at === 0) requireAffordable(remote, Math.ceil(answer.length / 8))
-        takePiece(fresh, answer, payload)
-      }
+      if (answer.type === 'has') gain(remote, set, answer.indexes)
+      else tell(remote, { set, known: fresh }, answer, payload)
       onChange()
     }
     try {
@@ -89,6 +76,33 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
       return // the link has just ended, and is detached in a moment
     }
     remote.sets.set(set, fresh)
+  }
+
+  const gain = ({ path }: Remote, set: Cid, indexes: readonly number[]): void => {
+    if (!holdings.gain(path, set, indexes, performance.now()))
+      throw new MeshError('bad-bytes', 'additions to a bitmap that was never sent, or outside of it')
+  }
+
+  const tell = (
+    remote: Remote,
+    { set, known }: { set: Cid; known: RemoteSet },
+    answer: HaveMessage,
+    payload: Uint8ArrayList,
+  ): void => {
+    if (answer.complete || answer.at === 0) requireAffordable(remote, Math.ceil(answer.length / 8))
+    const bitmap = takePiece(known, answer, payload)
+    if (known.pieces !== undefined) return
+    known.answered = true
+    holdings.tell(remote.path, set, bitmap, performance.now())
+  }
+
+  /** @throws MeshError `bad-bytes` when the peer would make us keep too much, or build too much too fast */
+  const requireAffordable = ({ path, sets, allowance }: Remote, bytes: number): void => {
+    let kept = bytes
+    for (const [set, { pieces }] of sets)
+      kept += (pieces?.length ?? 0) + (holdings.of(set).get(path)?.bitmap.bytes.length ?? 0)
+    if (kept > MAX_BITMAP_BYTES_PER_PEER || !allowance.take(bytes))
+      throw new MeshError('bad-bytes', 'bitmaps of over 16 MiB')
   }
 
   const want = (set: Cid): void => {
@@ -114,28 +128,20 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
   }
 
   const isSomewhere = (set: Cid): boolean =>
-    remotes.values().some(({ sets }) => (sets.get(set)?.bitmap?.count ?? 0) > 0)
+    holdings
+      .of(set)
+      .values()
+      .some(({ bitmap }) => bitmap.count > 0)
 
   const forget = (set: Cid): void => {
     wanted.delete(set)
+    holdings.forget(set)
     for (const { sets } of remotes.values()) closeSet(sets, set)
   }
 
   const opened = (peerId: string, set: Cid): void => {
-    const openedAt = remotes.get(peerId)?.openedAt
-    openedAt?.delete(set)
-    openedAt?.set(set, performance.now())
-    const [oldest] = openedAt?.keys() ?? []
-    if (oldest !== undefined && (openedAt?.size ?? 0) > MAX_OPEN_SETS) openedAt?.delete(oldest)
-  }
-
-  const isFetching = (peerId: string, set: Cid): boolean => {
-    const remote = remotes.get(peerId)
-    const { bitmap, grewAt = 0 } = remote?.sets.get(set) ?? {}
-    if (remote === undefined || bitmap?.complete === true) return false
-    const now = performance.now()
-    const isGrowing = bitmap !== undefined && now - grewAt < FETCHING_FOR
-    return isGrowing || now - (remote.openedAt.get(set) ?? -Infinity) < JUST_OPENED
+    const path = remotes.get(peerId)?.path
+    if (path !== undefined) holdings.open(path, set, performance.now())
   }
 
   const sweep = (): void => {
@@ -149,10 +155,7 @@ export const createRemoteSets = ({ onChange }: { onChange: () => void }): Remote
     attach,
     detach: (peerId) => void remotes.delete(peerId),
     want,
-    has: (peerId, set, index) => remotes.get(peerId)?.sets.get(set)?.bitmap?.has(index) ?? false,
     opened,
-    isFetching,
-    lacks: (peerId, set, index) => remotes.get(peerId)?.sets.get(set)?.bitmap?.clear(index),
     answered: (set) => remotes.values().every(({ sets }) => sets.get(set)?.answered ?? true),
     stop: () => clearInterval(timer),
   }
@@ -163,28 +166,19 @@ const closeSet = (sets: Map<Cid, RemoteSet>, set: Cid): void => {
   sets.delete(set)
 }
 
-const addIndexes = (remote: RemoteSet, indexes: readonly number[]): void => {
-  if (remote.bitmap === undefined) throw new MeshError('bad-bytes', 'additions to a bitmap that was never sent')
-  for (const index of indexes) {
-    if (index >= remote.bitmap.length) throw new MeshError('bad-bytes', 'an addition outside of the bitmap')
-    remote.bitmap.set(index)
-  }
-  remote.grewAt = performance.now()
-}
-
-/** @throws MeshError `bad-bytes` for pieces that do not fit */
+/** @returns the whole bitmap, when this was its last piece, @throws MeshError `bad-bytes` for pieces that do not fit */
 const takePiece = (
-  remote: RemoteSet,
-  { length, at, complete }: { length: number; at: number; complete: boolean },
+  known: RemoteSet,
+  { length, at, complete }: HaveMessage,
   payload: Uint8ArrayList,
-): void => {
+): Bitmap | undefined => {
   if (complete || length === 0) {
-    Object.assign(remote, { answered: true, pieces: undefined, bitmap: complete ? Bitmap.full(length) : undefined })
-    return
+    known.pieces = undefined
+    return complete ? Bitmap.full(length) : undefined
   }
   const size = Math.ceil(length / 8)
-  if (at === 0) remote.pieces = new Uint8Array(size)
-  const { pieces } = remote
+  if (at === 0) known.pieces = new Uint8Array(size)
+  const { pieces } = known
   if (
     pieces?.length !== size ||
     at % HAVE_PIECE_BYTES !== 0 ||
@@ -192,20 +186,7 @@ const takePiece = (
   )
     throw new MeshError('bad-bytes', 'a piece of a bitmap that does not fit')
   pieces.set(payload.subarray(), at)
-  if (at + payload.byteLength < size) return
-  Object.assign(remote, {
-    answered: true,
-    pieces: undefined,
-    bitmap: new Bitmap(length, pieces),
-    grewAt: performance.now(),
-  })
-}
-
-/** @throws MeshError `bad-bytes` when the peer would make us keep too much, or build too much too fast */
-const requireAffordable = ({ sets, allowance }: Remote, bytes: number): void => {
-  const kept = sets
-    .values()
-    .reduce((sum, { bitmap, pieces }) => sum + (bitmap?.bytes.length ?? 0) + (pieces?.length ?? 0), 0)
-  if (kept + bytes > MAX_BITMAP_BYTES_PER_PEER || !allowance.take(bytes))
-    throw new MeshError('bad-bytes', 'bitmaps of over 16 MiB')
+  if (at + payload.byteLength < size) return undefined
+  known.pieces = undefined
+  return new Bitmap(length, pieces)
 }

@@ -2,7 +2,7 @@ import { SECOND } from '../limits.ts'
 
 /** How fast a peer gives, in payload bytes a second of the time in which something was asked of it. */
 export interface Goodput {
-  /** The number of requests under way has changed. Times are milliseconds, as of `performance.now()`. */
+  /** The number of requests under way has changed. Times are milliseconds. */
   busy(requests: number, now: number): void
   received(bytes: number, now: number): void
   /** Undefined while nothing was measured lately: then it is worth a try. */

@@ -2,20 +2,24 @@
  * Who of several brings something in, so that all who know the same members agree without a word, and only what was a
  * member's own moves when it leaves: highest random weight (Thaler and Ravishankar, 1998).
  */
-export const responsibleFor = (index: number, members: readonly string[]): string | undefined => {
-  let responsible: string | undefined
-  let highest = -1
-  for (const member of members) {
-    const weight = mix(hashOf(member) ^ mix(index + 1))
-    if (weight < highest || (weight === highest && member < (responsible ?? ''))) continue
-    responsible = member
-    highest = weight
-  }
-  return responsible
+
+/** A member: its hash is worked out once. */
+export interface Member {
+  readonly peerId: string
+  /** `hashOf` its peer id. */
+  readonly hash: number
 }
 
+/** True when the first is before the second in line for the chunk. */
+export const isBefore = (a: Member, b: Member, index: number): boolean => {
+  const [weightOfA, weightOfB] = [weigh(a, index), weigh(b, index)]
+  return weightOfA > weightOfB || (weightOfA === weightOfB && a.peerId > b.peerId)
+}
+
+const weigh = ({ hash }: Member, index: number): number => mix(hash ^ mix(index + 1))
+
 /** FNV-1a, 32 bits; peer ids are ASCII. */
-const hashOf = (text: string): number => {
+export const hashOf = (text: string): number => {
   let hash = 0x811c9dc5
   for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
   return hash

@@ -1,0 +1,143 @@
+import { SECOND } from '../limits.ts'
+import type { HedgeBudget } from './hedges.ts'
+import type { Holdings } from './holdings.ts'
+import { type Path, type Room, expectedMs, roomOf } from './path.ts'
+import type { SiteShare } from './site-share.ts'
+import { type Wanted, isAvoided, isRead } from './wants.ts'
+
+/** Of whom a chunk is asked: one look at all paths, and then chunk after chunk. */
+export interface Chooser {
+  /** Looks at all paths. False when nothing can be asked of any now. @param wantedBytes all that is wanted */
+  look(now: number, wantedBytes: number): boolean
+  /** False when nobody can take one of its priority any more. */
+  hasRoomFor(want: Wanted): boolean
+  /** Who is asked for it now; undefined when that has to wait. */
+  choose(want: Wanted): Path | undefined
+  /** What is under way to the path has changed. */
+  onAsked(path: Path): void
+  /** What is not left to others of our site any longer, because there is nothing else to do. */
+  takeOver(waiting: readonly Wanted[]): Iterable<Choice>
+  /** What is better asked of one more: who is late is helped out, and at the end who is slow, as far as the budget goes. */
+  help(asked: Iterable<Wanted>, waiting: readonly Wanted[]): Iterable<Choice>
+}
+
+export interface Choice {
+  readonly want: Wanted
+  readonly path: Path
+}
+
+interface Components {
+  readonly holdings: Holdings
+  readonly paths: ReadonlySet<Path>
+  readonly share: SiteShare
+  readonly hedges: HedgeBudget
+}
+
+/** At the end, what is under way is asked of one more who gives it in less than that part of the time. */
+const SOONER = 0.5
+/** One that would take longer than all that is wanted is asked all the same if it takes so many times the best at most. */
+const WORSE = 2
+/** Of what is left to a node of our site, so many chunks at least stay with it: it has asked for them already. */
+const MIN_LEFT = 16
+
+export const createChooser = ({ holdings, paths, share, hedges }: Components): Chooser => {
+  const rooms = new Map<Path, Room>()
+  let now = 0
+  /** How long all that is wanted takes, from all at once. */
+  let allMs = 0
+
+  const look = (at: number, wantedBytes: number): boolean => {
+    now = at
+    let rate = 0
+    rooms.clear()
+    for (const path of paths) {
+      const room = roomOf(path, now)
+      if (room !== 'none') rooms.set(path, room)
+      if (path.restUntil <= now) rate += path.goodput.estimate(now) ?? 0
+    }
+    allMs = (wantedBytes / rate) * SECOND
+    return rooms.size > 0
+  }
+
+  /** Once there is enough room it is filled up. */
+  const onAsked = (path: Path): void => {
+    if (roomOf(path, now) === 'none') rooms.delete(path)
+  }
+
+  const hasRoom = (path: Path, { priority }: Wanted): boolean => {
+    const room = rooms.get(path)
+    return room === 'enough' || (room === 'some' && priority === 'reader')
+  }
+
+  /** Soonest of those that have it and that a test admits. */
+  const soonest = (want: Wanted, admits: (path: Path) => boolean): { path: Path; ms: number } | undefined => {
+    let best: { path: Path; ms: number } | undefined
+    for (const [path, { bitmap }] of holdings.of(want.set)) {
+      if (path.restUntil > now || !bitmap.has(want.index) || isAvoided(want, path, now) || !admits(path)) continue
+      const ms = expectedMs(path, want.length, now)
+      if (best === undefined || ms < best.ms) best = { path, ms }
+    }
+    return best
+  }
+
+  /** The same site wins over any other. Who has no room is waited for where that is sooner than the next best. */
+  const choose = (want: Wanted): Path | undefined => {
+    const near = soonest(want, ({ sameSite }) => sameSite)
+    if (near !== undefined) {
+      share.found(near.path, want, now)
+      return hasRoom(near.path, want) ? near.path : undefined
+    }
+    const far = chooseFar(want)
+    if (far === undefined) return undefined
+    const mate = share.responsible(want, now)
+    return mate !== undefined && share.isLeftTo(mate, want, now, far.ms) ? undefined : far.path
+  }
+
+  /** What is read comes from the soonest; all else from whoever has room, so that nobody idles. */
+  const chooseFar = (want: Wanted): { path: Path; ms: number } | undefined => {
+    const best = soonest(want, () => true)
+    if (best === undefined || hasRoom(best.path, want)) return best
+    if (isRead(want)) return undefined
+    const next = soonest(want, (path) => hasRoom(path, want))
+    return next !== undefined && next.ms <= Math.max(allMs, WORSE * best.ms) ? next : undefined
+  }
+
+  /** From the end, which a slow one comes to last. */
+  const takeOver = function* (waiting: readonly Wanted[]): Generator<Choice> {
+    const left = Map.groupBy(waiting, ({ left }) => left?.to)
+    left.delete(undefined)
+    for (const wants of left.values()) {
+      for (const want of wants.slice(MIN_LEFT).toReversed()) {
+        const path = chooseFar(want)?.path
+        if (path !== undefined) yield { want, path }
+      }
+    }
+  }
+
+  const help = function* (asked: Iterable<Wanted>, waiting: readonly Wanted[]): Generator<Choice> {
+    const isEnd = waiting.every(({ left, holders }) => left !== undefined || holders === 0)
+    for (const want of latestFirst(asked)) {
+      const [first, second] = want.asked
+      if (first === undefined || second !== undefined) continue
+      const isLate = first.lateAt <= now
+      if (!isLate && !isEnd) continue
+      const helper = soonest(want, (path) => path !== first.path && hasRoom(path, want))
+      if (helper === undefined || (!isLate && helper.ms > SOONER * (first.expectedAt - now))) continue
+      if (!helper.path.sameSite && !hedges.take(want.length)) continue
+      yield { want, path: helper.path }
+    }
+  }
+
+  return {
+    look,
+    onAsked,
+    hasRoomFor: ({ priority }) =>
+      priority === 'reader' ? rooms.size > 0 : rooms.values().some((room) => room === 'enough'),
+    choose,
+    takeOver,
+    help,
+  }
+}
+
+const latestFirst = (asked: Iterable<Wanted>): Wanted[] =>
+  [...asked].toSorted((a, b) => (b.asked[0]?.expectedAt ?? 0) - (a.asked[0]?.expectedAt ?? 0))

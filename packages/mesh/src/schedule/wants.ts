@@ -1,0 +1,58 @@
+import type { Priority } from '@hubmesh/content'
+import type { Path } from './path.ts'
+
+/** A chunk that somebody wants. */
+export interface Want {
+  readonly set: string
+  readonly index: number
+  readonly length: number
+  readonly priority: Priority
+}
+
+/** One that is looked for, with all that was tried. Times are milliseconds. */
+export interface Wanted extends Want {
+  priority: Priority
+  readonly since: number
+  /** Wants before it. */
+  readonly turn: number
+  /** Requests under way. */
+  readonly asked: Request[]
+  /** Peers that have failed it lately, and until when they are not asked for it. */
+  readonly avoid: Map<Path, number>
+  /** Peers that have it, and those before this node in its line, as of the last look. */
+  holders: number
+  rank: number
+  /** A node of our site that is to bring it in, and since when it was left to one. */
+  left?: { readonly to: Path; readonly since: number }
+}
+
+/** A chunk that is asked of a peer. */
+export interface Request {
+  readonly want: Wanted
+  readonly path: Path
+  readonly startedAt: number
+  /** What the peer had sent by then, of whatever. */
+  readonly heardBytes: number
+  readonly expectedAt: number
+  readonly lateAt: number
+  /** Over when this is past and no bytes come, or too few. */
+  readonly deadline: number
+  /** Over, however slowly bytes come. */
+  readonly end: number
+}
+
+export const newWanted = (want: Want, since: number, turn: number): Wanted => ({
+  ...want,
+  since,
+  turn,
+  asked: [],
+  avoid: new Map(),
+  holders: 0,
+  rank: 0,
+})
+
+/** A reader waits for it, or will soon: it is wanted in the order of reading. All else only has to come some time. */
+export const isRead = ({ priority }: Want): boolean => priority === 'reader' || priority === 'ahead'
+
+export const isAvoided = ({ avoid }: Wanted, path: Path, now: number): boolean =>
+  avoid.size > 0 && (avoid.get(path) ?? 0) > now

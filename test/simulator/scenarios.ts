@@ -1,0 +1,88 @@
+import { KIB, MIB } from '@hubmesh/content'
+import type { Distances, NodeShape } from './lines.ts'
+
+/** A swarm, and what happens to it. */
+export interface Scenario {
+  readonly what: string
+  readonly nodes: readonly NodeShape[]
+  readonly distances: Distances
+  readonly fileBytes: number
+  readonly chunkBytes: number
+  /** Other nodes that each dials. */
+  readonly neighbours: number
+  /** How fine time is, in ms: a fraction of the shortest round trip between sites. */
+  readonly stepMs: number
+  /** A part of the nodes that is killed at a time; seeds are not. */
+  readonly kill?: { readonly atMs: number; readonly part: number; readonly how: 'reset' | 'silent' }
+  /** The seed is killed as soon as a copy of all has left it. */
+  readonly seedLeaves?: boolean
+}
+
+const FAR: Distances = { inside: { mbits: 1000, rttMs: 0.5 }, between: { rttMs: 20 } }
+
+/** Each stands alone; the seed first. */
+const offices = (count: number, { seedUp = 100, up = 50, down = 100 } = {}): NodeShape[] => [
+  { id: 'seed', site: 'seed', isSeed: true, up: seedUp, down: 1000 },
+  ...Array.from({ length: count }, (_, at) => ({
+    id: `office-${at}`,
+    site: `office-${at}`,
+    isSeed: false,
+    up: up,
+    down: down,
+  })),
+]
+
+/** Nodes with fast ports only, the seed the first of the first site. */
+const site = (name: string, count: number, withSeed: boolean): NodeShape[] =>
+  Array.from({ length: count }, (_, at) => ({
+    id: `${name}-${at}`,
+    site: name,
+    isSeed: withSeed && at === 0,
+    up: 1000,
+    down: 1000,
+  }))
+
+const eight: Scenario = {
+  what: '1 seed and 8 offices, 100 up at the seed, 50 up and 100 down at the offices, 20 ms, 128 MiB',
+  nodes: offices(8),
+  distances: FAR,
+  fileBytes: 128 * MIB,
+  chunkBytes: 256 * KIB,
+  neighbours: 32,
+  stepMs: 2.5,
+}
+
+const many = (count: number): Scenario => ({
+  ...eight,
+  what: `1 seed and ${count} offices of the same kind, 32 neighbours each`,
+  nodes: offices(count),
+})
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'eight-offices': eight,
+  'two-sites': {
+    ...eight,
+    what: 'two sites of 4, the seed in the first, 1 Gbit/s inside, 50 Mbit/s and 40 ms between, 128 MiB',
+    nodes: [...site('first', 4, true), ...site('second', 4, false)],
+    distances: { inside: { mbits: 1000, rttMs: 0.5 }, between: { rttMs: 40, mbits: 50 } },
+  },
+  'a-third-killed': {
+    ...many(30),
+    what: '1 seed and 30 offices, a third killed after 20 s',
+    kill: { atMs: 20_000, part: 1 / 3, how: 'reset' },
+  },
+  'a-third-silent': {
+    ...many(30),
+    what: '1 seed and 30 offices, a third silent after 20 s',
+    kill: { atMs: 20_000, part: 1 / 3, how: 'silent' },
+  },
+  'seed-gone': { ...eight, what: 'the 8 offices, the seed gone once a copy has left it', seedLeaves: true },
+  unequal: {
+    ...eight,
+    what: '1 seed and 8 offices, of which two have 10 up and 20 down',
+    nodes: offices(8).map((node, at) => (at < 7 ? node : { ...node, up: 10, down: 20 })),
+  },
+  hundred: { ...many(100), stepMs: 5 },
+  thousand: { ...many(1000), chunkBytes: MIB, stepMs: 10, neighbours: 16 },
+  'ten-thousand': { ...many(10_000), chunkBytes: 2 * MIB, stepMs: 20, neighbours: 8 },
+}

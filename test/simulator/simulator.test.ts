@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest'
+import { type Report, report } from './report.ts'
+import { SCENARIOS } from './scenarios.ts'
+import { simulate } from './simulate.ts'
+
+/** What the design promises of a swarm, with the scheduler that a node runs. */
+
+const run = (name: string, seed = 1): Report => {
+  const scenario = SCENARIOS[name]
+  if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
+  return report(simulate(scenario, { seed, windowChunks: 256 }), scenario)
+}
+
+const isComplete = ({ complete, alive }: Report): boolean => alive > 0 && complete === alive
+
+describe('a swarm', () => {
+  it('of a seed and eight offices is close to the bound, and takes few copies from the seed', () => {
+    const found = run('eight-offices')
+    expect(isComplete(found)).toBe(true)
+    expect(found.timeOverBound).toBeLessThan(1.15) // headers alone are 1.05
+    expect(found.seedCopies).toBeLessThan(1.8) // the bound itself needs 1.6
+    expect(found.twice).toBeLessThan(0.01)
+    expect(found.fairness).toBeGreaterThan(0.95)
+  })
+
+  it('of two sites brings the file over the line between them once', () => {
+    const found = run('two-sites')
+    expect(isComplete(found)).toBe(true)
+    expect(found.siteCopies).toBeLessThan(1.05)
+    expect(found.timeOverBound).toBeLessThan(1.15)
+  })
+
+  it('completes when a third of it is killed', () => {
+    const found = run('a-third-killed')
+    expect(isComplete(found)).toBe(true)
+    expect(found.timeOverBound).toBeLessThan(1.4)
+  })
+
+  it('completes when the seed goes after one copy', () => {
+    const found = run('seed-gone')
+    expect(isComplete(found)).toBe(true)
+    expect(found.seedCopies).toBeLessThan(1.2)
+    expect(found.timeOverBound).toBeLessThan(1.4)
+  })
+})
+
+it('the same seed gives the same run, and another one another', () => {
+  expect(run('eight-offices', 5)).toEqual(run('eight-offices', 5))
+  expect(run('eight-offices', 5)).not.toEqual(run('eight-offices', 6))
+})
