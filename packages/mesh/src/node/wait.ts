@@ -22,8 +22,8 @@ export const unlessAborted = async <T>(promise: Promise<T>, signal: AbortSignal)
   const onAbort = (): void => reject(signal.reason)
   signal.addEventListener('abort', onAbort)
   try {
-    signal.throwIfAborted()
-    return await Promise.race([promise, aborted])
+    if (signal.aborted) onAbort() // not thrown at once: nobody would hear of the promise's failure
+    return await Promise.race([aborted, promise])
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
