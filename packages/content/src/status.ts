@@ -83,6 +83,8 @@ export interface Counters {
   siteBytes: number
   /** Bytes that other blobs on this disk supplied. */
   localBytes: number
+  /** Chunk payload that was proven and wanted: `wanBytes` over it is this node's part of the copies that its site fetched. */
+  verifiedBytes: number
   verifiedChunks: number
   rejectedChunks: number
 }
@@ -92,6 +94,7 @@ export const zeroCounters = (): Counters => ({
   wanBytes: 0,
   siteBytes: 0,
   localBytes: 0,
+  verifiedBytes: 0,
   verifiedChunks: 0,
   rejectedChunks: 0,
 })

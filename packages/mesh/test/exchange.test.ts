@@ -29,6 +29,7 @@ describe('exchange between honest nodes', () => {
     expect([...from.keys()]).toEqual([giver.mesh.peerId])
     expect(countersOf(taker)).toMatchObject({
       verifiedChunks: sample.chunks.length,
+      verifiedBytes: sample.size,
       rejectedChunks: 0,
       wanBytes: sample.size,
       siteBytes: 0,

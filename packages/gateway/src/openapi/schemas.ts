@@ -72,6 +72,7 @@ export const SCHEMAS = {
     wanBytes: WHOLE,
     siteBytes: WHOLE,
     localBytes: WHOLE,
+    verifiedBytes: WHOLE,
     verifiedChunks: WHOLE,
     rejectedChunks: WHOLE,
   }),

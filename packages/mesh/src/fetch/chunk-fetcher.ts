@@ -117,6 +117,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     countReceived(peer, length)
     const bytes = verify(parts, want.sha256)
     meter.add('verifiedChunks', 1)
+    meter.add('verifiedBytes', length)
     resolve({ bytes, from: peer.peerId, sameSite: peer.path.sameSite })
   }
 
