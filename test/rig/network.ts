@@ -32,11 +32,14 @@ export interface LinkOptions {
   readonly down: number
   /** The place behind which this one stands. @default the wide net */
   readonly behind?: NetworkPlace
+  /** What stands behind this place is seen under its address from outside, and cannot be dialled from there. Needs nftables. */
+  readonly nat?: boolean
 }
 
 export interface NetworkPlace extends Place {
   /** Of its network namespace. */
   readonly name: string
+  readonly nat: boolean
 }
 
 export interface Network extends AsyncDisposable {
@@ -85,15 +88,15 @@ export const createNetwork = async ({ roundTripMs, loss = 0, offload = false }: 
   const prefix = `${PREFIX}${process.pid}-${networks++}-`
   const onExit = (): void => removeNamespaces((name) => name.startsWith(prefix))
   process.once('exit', onExit)
-  const wide: NetworkPlace = { ...placeOf(`${prefix}0`, addressOf(0)) }
+  const wide: NetworkPlace = placeOf(`${prefix}0`, addressOf(0))
   let places = 1
   await addNamespace(wide)
   // A packet passes two links.
   const wire = await layWire(wide, { delayMs: roundTripMs / 2, loss: 1 - (1 - loss) ** 2, offload })
 
-  const attach = async ({ up, down, behind = wide }: LinkOptions): Promise<NetworkPlace> => {
+  const attach = async ({ up, down, behind = wide, nat = false }: LinkOptions): Promise<NetworkPlace> => {
     const number = places++
-    const place = placeOf(`${prefix}${number}`, addressOf(number))
+    const place = placeOf(`${prefix}${number}`, addressOf(number), nat)
     const near = `to${number}` // as the other end is called
     await addNamespace(place)
     await ip('link', 'add', 'dev', 'uplink', 'netns', place.name, 'type', 'veth', 'peer', near, 'netns', behind.name)
@@ -114,8 +117,9 @@ export const createNetwork = async ({ roundTripMs, loss = 0, offload = false }: 
     )
     await inside(behind, 'route', 'add', place.address, 'via', place.address, 'dev', near, 'onlink')
     if (behind === wide) await inside(wide, 'rule', 'add', 'iif', near, 'table', TO_THE_WIRE)
-    else
+    else if (!behind.nat)
       await inside(wide, 'route', 'add', place.address, 'via', behind.address, 'dev', await wideEndOf(behind), 'onlink')
+    if (nat) await translate(place)
     await limit(place, 'uplink', up)
     await limit(behind, near, down)
     return place
@@ -163,14 +167,23 @@ const ip = async (...args: string[]): Promise<string> => (await run('ip', args))
 
 const inside = (place: NetworkPlace, ...args: string[]): Promise<string> => ip('-netns', place.name, ...args)
 
-const placeOf = (name: string, address: string): NetworkPlace => ({
+const placeOf = (name: string, address: string, nat = false): NetworkPlace => ({
   name,
   address,
+  nat,
   command: ['ip', 'netns', 'exec', name],
 })
 
 /** Of a block that is private and seldom used. */
 const addressOf = (number: number): string => `10.77.${number >> 8}.${number & 255}`
+
+/** As a home router does it. */
+const translate = async (place: NetworkPlace): Promise<void> => {
+  const rules = `add table ip nat
+    add chain ip nat out { type nat hook postrouting priority 100; }
+    add rule ip nat out oifname "uplink" snat to ${place.address}`
+  await run('ip', ['netns', 'exec', place.name, 'nft', rules])
+}
 
 const addNamespace = async (place: NetworkPlace): Promise<void> => {
   await ip('netns', 'add', place.name)

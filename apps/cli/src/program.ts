@@ -44,10 +44,11 @@ const addUp = (program: Command): void => {
     .option('--gateway <host:port>', 'where HTTP clients connect; port 0 means any free one (default: 127.0.0.1:8642)')
     .option(
       '--listen <multiaddr>',
-      'where other nodes connect; may be repeated (default: /ip4/0.0.0.0/tcp/8643)',
+      'where other nodes connect, or none; may be repeated (default: /ip4/0.0.0.0/tcp/8643)',
       collect,
       [],
     )
+    .option('--relay', 'pass on what nodes that cannot reach each other send (a seed does)')
     .option(
       '--announce <multiaddr>',
       'an address to tell others, behind a port forwarding; may be repeated',

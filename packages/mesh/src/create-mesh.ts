@@ -33,6 +33,7 @@ import { createNode } from './node/create-node.ts'
 import { createGate } from './node/gate.ts'
 import { createHeartbeat } from './node/heartbeat.ts'
 import { createNeighbours } from './node/neighbours.ts'
+import { createRelays } from './node/relays.ts'
 import { unlessAborted, wait } from './node/wait.ts'
 import { type Peer, createPeers } from './peers.ts'
 import { createScheduler } from './schedule/index.ts'
@@ -59,6 +60,8 @@ export interface MeshOptions {
   readonly role: 'seed' | 'peer'
   /** Looks for nodes of the same network on the local network. */
   readonly mdns: boolean
+  /** Passes on what nodes that cannot reach each other send. @default a seed does */
+  readonly relay?: boolean
   /** Folder for addresses, records and what else is to survive a restart. */
   readonly dataDir: string
   /** Peer ids of publishers whose heads are looked up in the DHT, beside those whose heads are held. @default none */
@@ -111,6 +114,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   const records = createHeadRecords({ datastore, log, isWanted }, { signal: stopping.signal })
   const node = await createNode({
     ...options,
+    relay: options.relay ?? role === 'seed',
     privateKey,
     datastore,
     log,
@@ -170,7 +174,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
       sets.detach(peer.peerId)
       scheduler.unlink(peer.path)
     } else {
-      Object.assign(peer.path, { sameSite: peer.site === site, rttMs: link.rttMs() })
+      Object.assign(peer.path, { sameSite: peer.site === site, rttMs: link.rttMs(), relayed: link.relayed })
       scheduler.link(peer.path)
       sets.attach(link, peer.path)
       providers.onBack(peer.peerId)
@@ -194,12 +198,14 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     { bootstrap, targetPeers: options.limits?.targetPeers ?? TARGET_PEERS },
   )
   const heartbeat = createHeartbeat({ node, log })
+  const relays = createRelays({ node, log })
 
   const start = async (): Promise<void> => {
     await records.load()
     await providers.forgetOwn()
     await node.handle(EXCHANGE, server.handle, PROTOCOL_OPTIONS)
     links.start()
+    relays.start()
     try {
       await node.start()
     } catch (cause) {
@@ -234,6 +240,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     stopping.abort()
     links.stop()
     heartbeat.stop()
+    relays.stop()
     fetcher.stop()
     sets.stop()
     await Promise.all([neighbours.stop(), announcer.stop(), providers.stop()])

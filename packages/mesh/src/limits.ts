@@ -121,6 +121,13 @@ export const MAX_SIGNATURES = 64
 
 /** Others that are dialled because they were discovered; beyond, they are left to dial. */
 export const TARGET_PEERS = 32
+/** Relays at which a node that is none takes a place. */
+export const MAX_RELAYS = 2
+/** Places at one relay, and connections that it passes on at a time. */
+export const MAX_RELAYED = 1000
+/** What one relayed connection may carry, and for how long: then it is made anew. */
+export const MAX_RELAYED_BYTES = 1n << 40n
+export const MAX_RELAYED_TIME = 24 * HOUR
 /** Each connection is pinged so often; an answer may take as long. */
 export const HEARTBEAT = 15 * SECOND
 export const HEARTBEAT_TIMEOUT = 15 * SECOND

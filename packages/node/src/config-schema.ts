@@ -105,7 +105,15 @@ export const configSchema = z
       .describe('Short names at the gateway: /models/NAME/PATH, or /datasets/NAME/PATH where a dataset is meant.'),
     mesh: z
       .strictObject({
-        listen: z.array(multiaddr).min(1).max(16).default(['/ip4/0.0.0.0/tcp/8643']),
+        listen: z
+          .array(multiaddr)
+          .max(16)
+          .default(['/ip4/0.0.0.0/tcp/8643'])
+          .describe('Addresses to listen on; [] where nobody can dial in, behind NAT.'),
+        relay: z
+          .boolean()
+          .optional()
+          .describe('Pass on what nodes that cannot reach each other send. Default: a seed does.'),
         announce: z
           .array(multiaddr)
           .max(16)

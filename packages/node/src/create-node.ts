@@ -73,6 +73,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
       site,
       role,
       mdns: config.mesh.mdns,
+      ...(config.mesh.relay === undefined ? {} : { relay: config.mesh.relay }),
       dataDir: join(home, 'mesh'),
       publishers: [...new Set(config.trust.flatMap(({ publishers }) => publishers))],
       limits: { uploadCaps: uploadCaps(config.limits) },

@@ -27,6 +27,7 @@ export interface UpFlags {
   readonly trust: string[]
   readonly site?: string
   readonly mdns: boolean
+  readonly relay?: true
   readonly quota?: string
   readonly onDemand?: true
 }
@@ -71,9 +72,10 @@ const toConfig = (flags: UpFlags, join: string[]): ConfigInput => ({
   mirror: [...flags.mirror],
   ...(flags.gateway === undefined ? {} : { gateway: { listen: flags.gateway } }),
   mesh: {
-    ...(flags.listen.length === 0 ? {} : { listen: flags.listen }),
+    ...(flags.listen.length === 0 ? {} : { listen: flags.listen.filter((address) => address !== 'none') }),
     ...(flags.announce.length === 0 ? {} : { announce: flags.announce }),
     ...(flags.mdns ? {} : { mdns: false }),
+    ...(flags.relay === undefined ? {} : { relay: flags.relay }),
     join,
   },
   ...(flags.trust.length === 0 ? {} : { trust: [{ publishers: flags.trust }] }),

@@ -3,7 +3,6 @@ import type { LevelDatastore } from 'datastore-level'
 import { type Cid, type Log, link } from '@hubmesh/content'
 import {
   DHT_TIMEOUT,
-  DIAL_TIMEOUT,
   MAX_KNOWN_PEERS,
   MAX_PROVIDERS_DIALLED,
   MAX_SEARCHES,
@@ -13,6 +12,7 @@ import {
   SECOND,
 } from '../limits.ts'
 import type { MeshNode } from '../node/create-node.ts'
+import { dialPeer } from '../node/dial-peer.ts'
 import type { Gate } from '../node/gate.ts'
 import { unlessAborted } from '../node/wait.ts'
 
@@ -179,7 +179,7 @@ export const createProviders = ({
   const dial = async ({ id, multiaddrs }: PeerInfo): Promise<PeerId | undefined> => {
     try {
       await node.peerStore.merge(id, { multiaddrs })
-      await node.dial(id, { signal: AbortSignal.any([stopping.signal, AbortSignal.timeout(DIAL_TIMEOUT)]) })
+      await dialPeer(node, id, { way: 'any', signal: stopping.signal })
       return id
     } catch (error) {
       log.debug({ peerId: id.toString(), err: error }, 'a provider cannot be reached')

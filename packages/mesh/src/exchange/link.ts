@@ -14,6 +14,8 @@ export interface PeerLink {
   /** What it says of itself. */
   readonly hello: Hello
   rttMs(): number
+  /** Its bytes go through somebody else's bandwidth. */
+  readonly relayed: boolean
   /** Unproven bytes. @throws MeshError `not-ready`, `denied`, `busy`, `unreachable` */
   block(cid: Cid, signal: AbortSignal): Promise<Uint8Array>
   signatures(manifest: Cid, signal: AbortSignal): Promise<readonly Signature[]>
@@ -75,6 +77,7 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
   return {
     peerId: peer.toString(),
     hello: questions.hello,
+    relayed: node.getConnections(peer).every(({ limits }) => limits !== undefined),
     rttMs: () => node.getConnections(peer).find(({ rtt }) => rtt !== undefined)?.rtt ?? questions.rttMs,
     block: async (cid, signal) => (await questions.ask({ type: 'block', cid }, signal)).payload.slice(),
     signatures: async (manifest, signal) => {

@@ -13,9 +13,14 @@ export const parseAddress = (text: string, code: ErrorCode): Multiaddr => {
   }
 }
 
-/** Addresses that others may use: without loopback, unless there is nothing else. */
+/** It leads through a relay. */
+export const isRelayed = (address: Multiaddr): boolean =>
+  address.getComponents().some(({ name }) => name === 'p2p-circuit')
+
+/** Addresses that others may use: without loopback, unless there is nothing else; those that lead through relays last. */
 export const usableAddresses = (addresses: readonly string[]): string[] => {
-  const unique = [...new Set(addresses)]
+  const rank = (address: string): number => (address.includes('/p2p-circuit/') ? 1 : 0)
+  const unique = [...new Set(addresses)].toSorted((a, b) => rank(a) - rank(b))
   const outside = unique.filter((address) => !isLoopback(address))
   return outside.length > 0 ? outside : unique
 }

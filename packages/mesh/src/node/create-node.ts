@@ -1,4 +1,5 @@
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
+import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import type { ConnectionGater, Libp2p, PeerDiscovery, PrivateKey } from '@libp2p/interface'
 import { type KadDHT, type KadDHTInit, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
@@ -12,6 +13,9 @@ import {
   DIAL_TIMEOUT,
   HOUR,
   MAX_GOSSIP_BYTES,
+  MAX_RELAYED,
+  MAX_RELAYED_BYTES,
+  MAX_RELAYED_TIME,
   PROVIDER_INTERVAL,
   PROVIDER_THRESHOLD,
   PROVIDER_VALIDITY,
@@ -22,6 +26,7 @@ import { fastTcp } from './fast-tcp.ts'
 import { type OnBytes, keyId, meshNoise } from './fast-noise.ts'
 import { libp2pLogger } from './libp2p-log.ts'
 import { publicAddresses } from './public-addresses.ts'
+import { type RelayListener, relayListener } from './relay-listener.ts'
 
 /** The DHT under a name of our own: strangers' tables and ours never mix. */
 const KAD_PROTOCOL = '/hubmesh/kad/1.0.0'
@@ -29,7 +34,7 @@ const KAD_PROTOCOL = '/hubmesh/kad/1.0.0'
 /** Gossip of catalog heads and goodbyes; of no other topic anything is kept. */
 export const NEWS_TOPIC = '/hubmesh/catalogs/1'
 
-export type MeshServices = { dht: KadDHT; pubsub: GossipSub }
+export type MeshServices = { dht: KadDHT; pubsub: GossipSub; relayListener: RelayListener }
 export type MeshNode = Libp2p<MeshServices>
 
 export interface NodeOptions {
@@ -39,11 +44,26 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   readonly announce: readonly string[]
   readonly mdns: boolean
+  /** Passes on what others that cannot reach each other send. */
+  readonly relay: boolean
   readonly datastore: LevelDatastore
   readonly gater: ConnectionGater
   readonly onBytes?: OnBytes
   readonly records: Pick<KadDHTInit, 'validators' | 'selectors'>
   readonly log: Log
+}
+
+/** libp2p's own bounds (15 places, 128 KiB, 2 min) are for strangers: a relay of ours is for chunks. */
+const RELAY = {
+  maxInboundHopStreams: MAX_RELAYED,
+  maxOutboundHopStreams: MAX_RELAYED,
+  maxOutboundStopStreams: MAX_RELAYED,
+  reservations: {
+    maxReservations: MAX_RELAYED,
+    // There have to be bounds: what has none is not known for relayed.
+    defaultDataLimit: MAX_RELAYED_BYTES,
+    defaultDurationLimit: MAX_RELAYED_TIME,
+  },
 }
 
 /** A libp2p node for one mesh, not yet started. */
@@ -54,7 +74,7 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
     datastore: options.datastore,
     logger: libp2pLogger(options.log.room('libp2p')),
     addresses: { listen: [...options.listen], appendAnnounce: [...options.announce] },
-    transports: [fastTcp()],
+    transports: [fastTcp(), circuitRelayTransport()],
     connectionEncrypters: options.networkKeys.map((key) => meshNoise(key, options.onBytes)),
     streamMuxers: [
       // A paused reader may be sent a whole window: one that is shorter would kill the stream.
@@ -76,6 +96,8 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
       identify: identify({ protocolPrefix: 'hubmesh' }),
       ping: ping(),
       publicAddresses,
+      relayListener,
+      ...(options.relay ? { relay: circuitRelayServer(RELAY) } : {}),
       pubsub: gossipsub({
         allowPublishToZeroTopicPeers: true,
         emitSelf: false,

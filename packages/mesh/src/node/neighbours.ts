@@ -1,8 +1,9 @@
-import type { Connection, PeerInfo } from '@libp2p/interface'
+import type { Connection, PeerId, PeerInfo } from '@libp2p/interface'
 import type { Multiaddr } from '@multiformats/multiaddr'
 import { type Log, MeshError, type Unreached } from '@hubmesh/content'
 import { DIAL_TIMEOUT, SECOND } from '../limits.ts'
 import type { MeshNode } from './create-node.ts'
+import { type Way, dialPeer } from './dial-peer.ts'
 import type { Gate } from './gate.ts'
 import { wait } from './wait.ts'
 import { CLOSED_AT_ONCE, whyUnreached } from './why-unreached.ts'
@@ -122,7 +123,7 @@ export const createNeighbours = (
     const known = await node.peerStore.all()
     const reachable = known.filter(({ id, addresses }) => !id.equals(node.peerId) && addresses.length > 0)
     const chosen = reachable.toSorted(() => Math.random() - 0.5).slice(0, KNOWN_PEERS_TRIED)
-    await Promise.all(chosen.map(({ id }) => tryDial(() => node.dial(id, { signal: dialSignal() }), id.toString())))
+    await Promise.all(chosen.map(({ id }) => tryDial(id, 'any')))
   }
 
   const onDiscovery = ({ detail: { id } }: { detail: PeerInfo }): void => {
@@ -137,18 +138,16 @@ export const createNeighbours = (
       gate.banOf(id.toString()) === undefined
     if (!wanted()) return
     if (node.peerId.toString() > id.toString()) await wait(YIELD, stopping.signal)
-    if (wanted()) await tryDial(() => node.dial(id, { signal: dialSignal() }), id.toString())
+    if (wanted()) await tryDial(id, 'direct') // a relay's bandwidth is for those that nobody else can replace
   }
 
-  const tryDial = async (dial: () => Promise<unknown>, where: string): Promise<void> => {
+  const tryDial = async (id: PeerId, way: Way): Promise<void> => {
     try {
-      await dial()
+      await dialPeer(node, id, { way, signal: stopping.signal })
     } catch (error) {
-      if (!stopping.signal.aborted) log.debug({ where, err: error }, 'not reached')
+      if (!stopping.signal.aborted) log.debug({ peerId: id.toString(), err: error }, 'not reached')
     }
   }
-
-  const dialSignal = (): AbortSignal => AbortSignal.any([stopping.signal, AbortSignal.timeout(DIAL_TIMEOUT)])
 
   return {
     start: () => {

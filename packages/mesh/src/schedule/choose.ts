@@ -95,10 +95,10 @@ export const createChooser = ({ holdings, paths, share, hedges }: Components): C
 
   /** What is read comes from the soonest; all else from whoever has room, so that nobody idles. */
   const chooseFar = (want: Wanted): { path: Path; ms: number } | undefined => {
-    const best = soonest(want, () => true)
+    const best = soonest(want, ({ relayed }) => !relayed) ?? soonest(want, () => true)
     if (best === undefined || hasRoom(best.path, want)) return best
     if (isRead(want)) return undefined
-    const next = soonest(want, (path) => hasRoom(path, want))
+    const next = soonest(want, (path) => path.relayed === best.path.relayed && hasRoom(path, want))
     return next !== undefined && next.ms <= Math.max(allMs, WORSE * best.ms) ? next : undefined
   }
 
@@ -121,7 +121,10 @@ export const createChooser = ({ holdings, paths, share, hedges }: Components): C
       if (first === undefined || second !== undefined) continue
       const isLate = first.lateAt <= now
       if (!isLate && !isEnd) continue
-      const helper = soonest(want, (path) => path !== first.path && hasRoom(path, want))
+      const helper = soonest(
+        want,
+        (path) => path !== first.path && (!path.relayed || first.path.relayed) && hasRoom(path, want),
+      )
       if (helper === undefined || (!isLate && helper.ms > SOONER * (first.expectedAt - now))) continue
       if (!helper.path.sameSite && !hedges.take(want.length)) continue
       yield { want, path: helper.path }

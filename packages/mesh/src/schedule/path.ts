@@ -7,6 +7,8 @@ import { type Member, hashOf } from './rendezvous.ts'
 export interface Path extends Member {
   /** The node stands at our site: what it gives costs nothing. */
   sameSite: boolean
+  /** It leads through a relay, and costs its bandwidth: used where no other way brings the chunk. */
+  relayed: boolean
   rttMs: number
   readonly goodput: Goodput
   inFlightBytes: number
@@ -42,6 +44,7 @@ export const createPath = (peerId: string): Path => ({
   peerId,
   hash: hashOf(peerId),
   sameSite: false,
+  relayed: false,
   rttMs: 0,
   goodput: createGoodput(),
   inFlightBytes: 0,

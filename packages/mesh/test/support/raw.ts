@@ -58,6 +58,7 @@ export const createRaw = async (
     listen: ['/ip4/127.0.0.1/tcp/0'],
     announce: [],
     mdns: false,
+    relay: false,
     datastore,
     gater: { denyInboundEncryptedConnection: () => refuse },
     records: records.hooks,

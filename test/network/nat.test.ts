@@ -1,0 +1,86 @@
+/**
+ * Offices that can only dial out, as behind home routers: real processes in network namespaces with translated addresses. The
+ * only node that can be dialled holds nothing.
+ */
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createNetworkKey, encodeTicket, loadIdentity, peerIdOf } from '@hubmesh/trust'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Network, type NetworkPlace, createNetwork, whyNoNetwork } from '../rig/network.ts'
+import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
+
+const REPO = 'acme/voice'
+const SIZE = 3_000_000
+const RATES = { up: 200, down: 200 }
+
+const whyNoTranslation = (): string | undefined => {
+  try {
+    execFileSync('nft', ['--version'], { stdio: 'pipe' })
+    return undefined
+  } catch (error) {
+    if (process.env['CI'] === '1') throw error // .ci/run installs it
+    return 'there is no nft (Debian: nftables)'
+  }
+}
+const why = whyNoNetwork() ?? whyNoTranslation()
+if (why !== undefined) console.warn(`NO NAT HERE, tests of it are skipped: ${why}`)
+
+describe.skipIf(why !== undefined)('behind a NAT', () => {
+  let network: Network
+  let swarm: Swarm
+  let relay: SwarmNode
+  let seed: SwarmNode
+  let office: SwarmNode
+
+  beforeAll(async () => {
+    network = await createNetwork({ roundTripMs: 10, offload: true })
+    swarm = await createSwarm()
+    const behindRouter = async (): Promise<NetworkPlace> =>
+      network.attach({ ...RATES, behind: await network.attach({ ...RATES, nat: true }) })
+    const [cloud, here, there] = await Promise.all([network.attach(RATES), behindRouter(), behindRouter()])
+    await mkdir(join(swarm.folder, 'seed'))
+    const publishers = [peerIdOf(await loadIdentity(join(swarm.folder, 'seed', 'identity.key')))]
+    const networkKey = createNetworkKey()
+    const ticket = (addresses: readonly string[]): string => encodeTicket({ networkKey, addresses, publishers })
+    relay = await swarm.startOffice('cloud', { ticket: ticket([]), place: cloud, args: ['--relay'] })
+    const invitation = ticket(relay.addresses)
+    seed = await swarm.startSeed({ upstream: 'http://127.0.0.1:9', place: here, args: ['--join', invitation] })
+    office = await swarm.startOffice('tokyo', { ticket: invitation, place: there })
+  })
+
+  afterAll(async () => {
+    await swarm?.stop()
+    await network?.stop()
+  })
+
+  const publish = async (): Promise<void> => {
+    const folder = join(swarm.folder, 'files')
+    await mkdir(folder)
+    await writeFile(join(folder, 'model.bin'), randomBytes(SIZE))
+    const { code, stderr } = await seed.cli('publish', folder, REPO)
+    if (code !== 0) throw new Error(stderr)
+  }
+
+  it('an office takes what only a node behind another NAT has, through a relay that keeps nothing of it', async () => {
+    await publish()
+    await office.waitFor('the catalog', ({ repos }) => repos.length === 1)
+    const { code, stderr } = await office.cli('pull', REPO)
+    expect(code, stderr).toBe(0)
+    const { peers, counters } = await office.status()
+    expect(counters.wanBytes).toBeGreaterThanOrEqual(SIZE)
+    const giver = peers.find(({ peerId }) => peerId === seed.peerId)
+    expect(giver?.bytesIn).toBeGreaterThanOrEqual(SIZE)
+    expect(giver?.addresses.join()).toContain(`/p2p/${relay.peerId}/p2p-circuit/`)
+    expect((await relay.status()).store.bytes).toBe(0)
+  })
+
+  it('a node that can be dialled takes from one that cannot, over the connection that that one has dialled', async () => {
+    const { code, stderr } = await relay.cli('pull', REPO)
+    expect(code, stderr).toBe(0)
+    const { peers } = await relay.status()
+    expect(peers.reduce((sum, { bytesIn }) => sum + bytesIn, 0)).toBeGreaterThanOrEqual(SIZE)
+    expect(peers.flatMap(({ addresses }) => addresses).join()).not.toContain('p2p-circuit')
+  })
+})
