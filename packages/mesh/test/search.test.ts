@@ -110,7 +110,7 @@ const createSearch = async (known: readonly PeerId[], reachable: ReadonlySet<Pee
     peerId: await newPeerId(),
     status: 'started',
     services: { dht: { findProviders } },
-    peerStore: { merge: async () => {} },
+    peerStore: { merge: async () => {}, get: async () => ({ addresses: [] }) },
     getConnections: () => [],
     dial,
   } as unknown as MeshNode
