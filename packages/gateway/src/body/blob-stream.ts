@@ -97,19 +97,27 @@ interface Pace {
   saw(bytes: number, ms: number): void
 }
 
-/** Sizes a reader's buffers by how fast its client takes them: what slow clients hold up stays small. */
+/**
+ * Sizes a reader's buffers by how fast its client takes them: what slow clients hold up stays small. Who has read in a crowd
+ * keeps to a crowd's buffers when the others have left: all would change theirs at once, and the old ones fill the memory
+ * until they are collected.
+ */
 const createPace = (pool: BufferPool): Pace => {
   let size = FIRST_BUFFER
+  let largest = Infinity
   let total = 0
   let slow = false
   return {
-    size: () => Math.min(size, pool.largest()),
+    size: () => {
+      largest = Math.min(largest, pool.largest())
+      return Math.min(size, largest)
+    },
     readsAhead: () => !slow,
     saw: (bytes, ms) => {
       total += bytes
       slow = ms > SLOW_MS
       if (slow) size = Math.max(SMALLEST_BUFFER, size / 2)
-      else if (ms < FAST_MS && total > KERNEL_BYTES) size = Math.min(pool.largest(), size * 2)
+      else if (ms < FAST_MS && total > KERNEL_BYTES) size = Math.min(largest, size * 2)
     },
   }
 }

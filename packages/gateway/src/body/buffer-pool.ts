@@ -41,9 +41,22 @@ export const createBufferPool = (bound = POOL_BYTES): BufferPool => {
     free.clear()
     kept = 0
   }
+  const keep = (buffer: Buffer): void => {
+    const list = free.get(buffer.length)
+    if (list === undefined) free.set(buffer.length, [buffer])
+    else list.push(buffer)
+  }
+  /** When readers come their buffers get smaller: pieces of the large ones do, which would only lie there. */
+  const cutFrom = (size: number): Buffer | undefined => {
+    const larger = [...free].filter(([length, list]) => length > size && list.length > 0).map(([length]) => length)
+    const whole = free.get(Math.min(...larger))?.pop()
+    if (whole === undefined) return undefined
+    for (let at = size; at < whole.length; at += size) keep(whole.subarray(at, at + size))
+    return whole.subarray(0, size)
+  }
   const grant = (size: number): Buffer => {
     used += size
-    const held = free.get(size)?.pop()
+    const held = free.get(size)?.pop() ?? cutFrom(size)
     if (held !== undefined) {
       kept -= size
       return held
@@ -65,9 +78,7 @@ export const createBufferPool = (bound = POOL_BYTES): BufferPool => {
     give: (buffer) => {
       used -= buffer.length
       kept += buffer.length
-      const list = free.get(buffer.length)
-      if (list === undefined) free.set(buffer.length, [buffer])
-      else list.push(buffer)
+      keep(buffer)
     },
     drop: (buffer) => {
       used -= buffer.length
