@@ -77,6 +77,7 @@ export const createBufferPool = (bound = POOL_BYTES): BufferPool => {
     takeSpare: (size) => (used + size <= bound ? grant(size) : undefined),
     give: (buffer) => {
       used -= buffer.length
+      if (used + kept + buffer.length > bound) return // one of those that nobody was to wait for
       kept += buffer.length
       keep(buffer)
     },
