@@ -1,7 +1,12 @@
 import { DIAL_TIMEOUT, SECOND } from '../limits.ts'
 
+/** Why the other side ends a connection that has only just come about. */
+export const CLOSED_AT_ONCE =
+  'it closes each connection at once: it may have banned this node, or have as many connections as it takes'
+
 /** Which errors of a dial have which likely reason. libp2p's classes may be there twice: names, codes and texts tell. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
+  [/Remote closed connection during opening/, CLOSED_AT_ONCE], // while the first stream was being opened
   [/UnsupportedProtocolError/, 'it speaks no version of the exchange that this node knows'],
   [/ENOTFOUND|EAI_AGAIN|EAI_NODATA/, 'its name does not resolve'],
   [/ECONNREFUSED/, 'connection refused: no node runs there, or on another port'],
@@ -28,10 +33,6 @@ export const whyUnreached = (error: unknown): string => {
   const known = REASONS.find(([pattern]) => pattern.test(text))
   return known?.[1] ?? (error instanceof Error ? error.message : String(error)).slice(0, 200)
 }
-
-/** Why the other side ends a connection that has only just come about. */
-export const CLOSED_AT_ONCE =
-  'it closes each connection at once: it may have banned this node, or have as many connections as it takes'
 
 /** Several addresses of one name fail each for itself. */
 const textOf = (error: unknown): string => {
