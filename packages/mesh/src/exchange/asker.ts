@@ -2,6 +2,7 @@ import type { Stream } from '@libp2p/interface'
 import { type Cid, KIB, MIB, MeshError, link } from '@hubmesh/content'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { createAllowance } from '../allowance.ts'
+import { asError } from '../as-error.ts'
 import { HEADS_PER_SECOND, HELLO_TIMEOUT, MAX_HEADS_AT_ONCE, READ_HIGH } from '../limits.ts'
 import { type FrameReader, encodeFrame, readFrames, sendFrame } from './frames.ts'
 import {
@@ -92,7 +93,7 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
     try {
       if (stream.status === 'open' && unsent.byteLength > 0) stream.send(unsent.sublist())
     } catch (error) {
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      stream.abort(asError(error))
     }
     unsent.consume(unsent.byteLength)
   }
@@ -102,7 +103,7 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
     try {
       if (stream.status === 'open') send({ type: 'cancel', id })
     } catch (error) {
-      stream.abort(error instanceof Error ? error : new Error(String(error)))
+      stream.abort(asError(error))
     }
   }
 
@@ -181,7 +182,7 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
 
   const greeted = await greet({ stream, reader, hello: options.hello }).catch((error: unknown) => {
     forget()
-    stream.abort(error instanceof Error ? error : new Error(String(error)))
+    stream.abort(asError(error))
     throw error
   })
   void read()

@@ -8,6 +8,7 @@ import {
   MeshError,
   isMeshError,
 } from '@hubmesh/content'
+import { asError } from '../as-error.ts'
 import { HELLO_TIMEOUT, MAX_REQUEST_BYTES, MAX_STREAMS_PER_PEER, REQUEST_READ_HIGH } from '../limits.ts'
 import { readFrames } from './frames.ts'
 import { type Hello, decodeMessage, requestSchema } from './messages.ts'
@@ -114,5 +115,3 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
     stop,
   }
 }
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))

@@ -8,9 +8,10 @@ import {
   MeshError,
 } from '@hubmesh/content'
 import { MAX_QUEUED_REQUESTS, MAX_SIGNATURES, MAX_UNSENT_HEADS } from '../limits.ts'
-import { type Hello, type Refusal, type Request, encodeMessage, helloMessage } from './messages.ts'
+import { type Hello, type Request, encodeMessage, helloMessage } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { RateCaps } from './rate-caps.ts'
+import { refuse } from './refuse.ts'
 import { createSubscriptions } from './subscriptions.ts'
 import { createUpload } from './upload.ts'
 import type { UploadSlots } from './upload-slots.ts'
@@ -127,13 +128,8 @@ export const createSession = (components: SessionComponents): Session => {
 
   const sendBlock = async (id: number, cid: Cid): Promise<void> => {
     const block = await blocks.get(cid)
-    if (block === undefined || block.bytes.length > MAX_BLOCK_BYTES) return refuse({ id, reason: 'not-found' })
+    if (block === undefined || block.bytes.length > MAX_BLOCK_BYTES) return refuse(outbox, { id, reason: 'not-found' })
     outbox.send(encodeMessage({ type: 'block', id }, block.bytes))
-  }
-
-  const refuse = async (refusal: Omit<Refusal, 'type'>): Promise<void> => {
-    outbox.send(encodeMessage({ type: 'refusal', ...refusal }))
-    await outbox.settled()
   }
 
   /** Whoever has a new head tells many: a stream that takes no more must not keep it from the others. */

@@ -1,8 +1,8 @@
 import { type ChunkShelf, type Log, type MeshError, isMeshError } from '@hubmesh/content'
-import type { Refusal, Request, WirePriority } from './messages.ts'
-import { WIRE_PRIORITIES, encodeMessage, priorityOf } from './messages.ts'
+import { type Request, WIRE_PRIORITIES, type WirePriority, encodeMessage, priorityOf } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { RateCaps } from './rate-caps.ts'
+import { refuse } from './refuse.ts'
 import type { Turn, UploadSlots, Uploader } from './upload-slots.ts'
 
 export type ChunkRequest = Extract<Request, { type: 'chunk' }>
@@ -90,7 +90,7 @@ export const createUpload = (components: UploadComponents): Upload => {
     const chunk = await readOrNothing(buffer, request)
     if (chunk === undefined) {
       outbox.giveBack(buffer)
-      return refuse({ id, reason: 'not-found' })
+      return refuse(outbox, { id, reason: 'not-found' })
     }
     // Who is more urgent cannot overtake on this stream: what is before him goes at his pace.
     const priority = (): WirePriority => WIRE_PRIORITIES[Math.min(rank(), rankOf(request))] ?? 'repair'
@@ -111,13 +111,8 @@ export const createUpload = (components: UploadComponents): Upload => {
   const refuseAll = async (error: MeshError): Promise<undefined> => {
     if (!isMeshError(error, 'busy')) throw error
     const retryAfter = error.retryAfter ?? 1
-    for (const { id } of queue.splice(0)) await refuse({ id, reason: 'busy', retryAfter })
+    for (const { id } of queue.splice(0)) await refuse(outbox, { id, reason: 'busy', retryAfter })
     onRoom()
-  }
-
-  const refuse = async (refusal: Omit<Refusal, 'type'>): Promise<void> => {
-    outbox.send(encodeMessage({ type: 'refusal', ...refusal }))
-    await outbox.settled()
   }
 
   return {

@@ -17,27 +17,35 @@ export const dialPeer = async (
   { way, signal }: { way: Way; signal: AbortSignal },
 ): Promise<Connection> => {
   const { addresses } = await node.peerStore.get(id).catch(() => ({ addresses: [] })) // not known: asked of the DHT
-  const all = addresses.map(({ multiaddr }) => withPeer(multiaddr, id))
-  const relayed = way === 'any' ? all.filter(isRelayed) : []
-  const direct = all.filter((address) => !isRelayed(address))
-  const inTime = (): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT)])
-  if (relayed.length === 0) return node.dial(direct.length === 0 ? id : direct, { signal: inTime() })
+  const { direct, relayed } = waysOf(id, addresses)
+  if (way === 'direct' || relayed.length === 0)
+    return node.dial(direct.length === 0 ? id : direct, { signal: inTime(signal) })
   try {
-    if (direct.length > 0) return await node.dial(direct, { signal: inTime() })
+    if (direct.length > 0) return await node.dial(direct, { signal: inTime(signal) })
   } catch (error) {
     if (signal.aborted) throw error
   }
-  return node.dial(relayed, { signal: inTime() })
+  return node.dial(relayed, { signal: inTime(signal) })
 }
 
 /** Dials it directly although it is connected through a relay. @throws Error of libp2p */
 export const dialDirectly = async (node: MeshNode, id: PeerId, signal: AbortSignal): Promise<Connection> => {
-  const { addresses } = await node.peerStore.get(id)
-  const direct = addresses.map(({ multiaddr }) => withPeer(multiaddr, id)).filter((address) => !isRelayed(address))
-  return node.dial(direct, { signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT)]), force: true })
+  const { direct } = waysOf(id, (await node.peerStore.get(id)).addresses)
+  return node.dial(direct, { signal: inTime(signal), force: true })
 }
 
 type Address = Connection['remoteAddr']
 
-const withPeer = (address: Address, id: PeerId): Address =>
+/** The address, ending in the peer's id. */
+export const withPeer = (address: Address, id: PeerId): Address =>
   address.getComponents().at(-1)?.name === 'p2p' ? address : address.encapsulate(`/p2p/${id.toString()}`)
+
+const waysOf = (
+  id: PeerId,
+  addresses: readonly { multiaddr: Address }[],
+): { direct: Address[]; relayed: Address[] } => {
+  const all = addresses.map(({ multiaddr }) => withPeer(multiaddr, id))
+  return { direct: all.filter((address) => !isRelayed(address)), relayed: all.filter(isRelayed) }
+}
+
+const inTime = (signal: AbortSignal): AbortSignal => AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT)])

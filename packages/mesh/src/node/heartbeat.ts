@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface'
 import type { Log } from '@hubmesh/content'
+import { asError } from '../as-error.ts'
 import { HEARTBEAT, HEARTBEAT_TIMEOUT, MAX_MISSED_HEARTBEATS } from '../limits.ts'
 import type { MeshNode } from './create-node.ts'
 import { unlessAborted } from './wait.ts'
@@ -84,7 +85,7 @@ const ping = async (connection: Connection, signal: AbortSignal): Promise<number
     await stream.close({ signal })
     return roundTrip
   } catch (error) {
-    stream.abort(error instanceof Error ? error : new Error(String(error)))
+    stream.abort(asError(error))
     throw error
   }
 }

@@ -1,9 +1,10 @@
 import { RELAY_V2_HOP_CODEC } from '@libp2p/circuit-relay-v2'
 import type { Connection, IdentifyResult, PeerId } from '@libp2p/interface'
 import type { Log } from '@hubmesh/content'
+import { asError } from '../as-error.ts'
 import { MAX_RELAYS } from '../limits.ts'
 import type { MeshNode } from './create-node.ts'
-import { dialDirectly } from './dial-peer.ts'
+import { dialDirectly, withPeer } from './dial-peer.ts'
 
 /** The ways around NAT: places at relays for this node, and direct connections in the place of relayed ones. */
 export interface Relays {
@@ -47,10 +48,10 @@ export const createRelays = ({ node, log }: { node: MeshNode; log: Log }): Relay
   }
 
   /** Never rejects. */
-  const takePlace = async (peerId: string, { remoteAddr }: Connection): Promise<void> => {
+  const takePlace = async (peerId: string, { remoteAddr, remotePeer }: Connection): Promise<void> => {
     taken.add(peerId)
     try {
-      await node.services.relayListener.listenAt(remoteAddr.decapsulateCode(P2P).encapsulate(`/p2p/${peerId}`))
+      await node.services.relayListener.listenAt(withPeer(remoteAddr, remotePeer))
       log.info({ peerId }, 'this node can be reached through a relay')
     } catch (error) {
       log.debug({ peerId, err: error }, 'no place at a relay')
@@ -89,8 +90,3 @@ export const createRelays = ({ node, log }: { node: MeshNode; log: Log }): Relay
     },
   }
 }
-
-/** Of `/p2p/…` in a multiaddr. */
-const P2P = 421
-
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)))
