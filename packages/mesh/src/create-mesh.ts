@@ -252,14 +252,14 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     stop,
     addresses: () => usableAddresses(node.getMultiaddrs().map(String)),
     peers: peers.statuses,
-    farthest: () => farthestOf(peers.linked(), site),
+    farthest: () => farthestOf(peers.linked()),
     announce: announcer.announce,
     onHead: (listener) => subscribe(headListeners, listener),
     onPeer: (listener) => subscribe(peerListeners, listener),
     provide: providers.provide,
     withdraw: providers.withdraw,
-    fetchBlock: (cid, how) => fetchBlock({ peers, gate, log, findMore, site }, cid, how),
-    fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore, site }, manifest, signal),
+    fetchBlock: (cid, how) => fetchBlock({ peers, gate, log, findMore }, cid, how),
+    fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore }, manifest, signal),
     unreached: () => neighbours.unreached(),
     dial: async (address, signal) => neighbours.dial(parseAddress(address, 'usage'), signal),
     prepare: (set) => fetcher.prepare(set),
@@ -269,8 +269,8 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   }
 }
 
-const farthestOf = (linked: readonly Peer[], site: string): 'site' | 'peer' | 'seed' | undefined => {
-  const outside = linked.filter((peer) => peer.site !== site)
+const farthestOf = (linked: readonly Peer[]): 'site' | 'peer' | 'seed' | undefined => {
+  const outside = linked.filter(({ path }) => !path.sameSite)
   if (outside.length === 0) return linked.length === 0 ? undefined : 'site'
   return outside.some(({ role }) => role === 'seed') ? 'seed' : 'peer'
 }

@@ -1,20 +1,20 @@
+import type { UploadCaps } from '@hubmesh/mesh'
 import type { ConfigValues } from './config-schema.ts'
 import { parseRate } from './units.ts'
 
 type Limits = ConfigValues['limits']
-type Caps = Partial<Record<keyof NonNullable<Limits['upload']>, number | undefined>>
 type Window = Limits['schedule'][number]
 
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const
 
 /** The rates that hold at a time of this machine's clock: the first window of the schedule that it lies in, over the rest. */
-export const uploadCaps = ({ upload, schedule }: Limits): ((now: Date) => Caps) => {
+export const uploadCaps = ({ upload, schedule }: Limits): ((now: Date) => UploadCaps) => {
   const always = toBytes(upload)
   const windows = schedule.map((window) => ({ window, caps: { ...always, ...toBytes(window.upload) } }))
   return (now) => windows.find(({ window }) => isIn(window, now))?.caps ?? always
 }
 
-const toBytes = (rates: Limits['upload']): Caps =>
+const toBytes = (rates: Limits['upload']): UploadCaps =>
   Object.fromEntries(
     Object.entries(rates).flatMap(([name, text]) => (text === undefined ? [] : [[name, parseRate(text)]])),
   )

@@ -28,6 +28,12 @@ export interface RateCaps {
 }
 
 type Cap = keyof UploadCaps
+interface Bucket {
+  readonly rate: number
+  /** Bytes that may be sent at once; negative when it is in debt. */
+  level: number
+  readonly at: number
+}
 interface Waiting {
   readonly traffic: Traffic
   readonly bytes: number
@@ -49,7 +55,7 @@ const CAP_OF: Readonly<Record<WirePriority, Cap>> = {
  * @param capsAt what holds at a time
  */
 export const createRateCaps = (capsAt: (now: Date) => UploadCaps): RateCaps => {
-  const buckets = new Map<Cap, { level: number; at: number }>()
+  const buckets = new Map<Cap, Bucket>()
   const waiting = new Set<Waiting>()
   let timer: NodeJS.Timeout | undefined
 
@@ -68,33 +74,26 @@ export const createRateCaps = (capsAt: (now: Date) => UploadCaps): RateCaps => {
     const caps = capsAt(new Date())
     let soonest = SECOND // caps may change with the hour
     for (const entry of [...waiting].toSorted((a, b) => due(a) - due(b))) {
-      const under = capsOver(entry.traffic, caps)
-      const wait = Math.max(0, ...under.map(([cap, rate]) => waitFor(cap, rate)))
+      const under = capsOver(entry.traffic, caps).map(([cap, rate]) => refilled(cap, rate))
+      const wait = Math.max(0, ...under.map(msInDebt))
       if (wait > 0) {
         soonest = Math.min(soonest, wait)
         continue
       }
-      for (const [cap] of under) bucketOf(cap, 0).level -= entry.bytes
+      for (const bucket of under) bucket.level -= entry.bytes
       waiting.delete(entry)
       entry.resolve()
     }
     if (waiting.size > 0) timer = setTimeout(pump, Math.ceil(soonest))
   }
 
-  const bucketOf = (cap: Cap, level: number): { level: number; at: number } => {
-    const bucket = buckets.get(cap) ?? { level, at: performance.now() }
+  const refilled = (cap: Cap, rate: number): Bucket => {
+    const now = performance.now()
+    const full = (rate * BURST) / SECOND
+    const { level, at } = buckets.get(cap) ?? { level: full, at: now }
+    const bucket = { rate, level: Math.min(full, level + ((now - at) / SECOND) * rate), at: now }
     buckets.set(cap, bucket)
     return bucket
-  }
-
-  /** Milliseconds until the bucket is out of debt. */
-  const waitFor = (cap: Cap, rate: number): number => {
-    const full = (rate * BURST) / SECOND
-    const bucket = bucketOf(cap, full)
-    const now = performance.now()
-    bucket.level = Math.min(full, bucket.level + ((now - bucket.at) / SECOND) * rate)
-    bucket.at = now
-    return bucket.level > 0 ? 0 : ((1 - bucket.level) / rate) * SECOND
   }
 
   return {
@@ -106,6 +105,9 @@ export const createRateCaps = (capsAt: (now: Date) => UploadCaps): RateCaps => {
     },
   }
 }
+
+/** Until it is out of debt. */
+const msInDebt = ({ level, rate }: Bucket): number => (level > 0 ? 0 : ((1 - level) / rate) * SECOND)
 
 const due = ({ traffic, since }: Waiting): number => since + HEAD_START * WIRE_PRIORITIES.indexOf(traffic.priority())
 

@@ -10,8 +10,6 @@ interface Components {
   readonly log: Log
   /** Finds peers that may have it; resolves when those can be asked. True when there are any. */
   readonly findMore: (cid: Cid, signal: AbortSignal) => Promise<boolean>
-  /** Where this node stands. */
-  readonly site: string
 }
 
 export interface BlockOptions {
@@ -109,10 +107,10 @@ const interleave = (lists: readonly (readonly Signature[])[]): Signature[] => {
 }
 
 /** Hinted first, those that failed a moment ago last; between them our site's, then the shortest round trip. */
-const byNearness = ({ peers, site }: Components, hint?: string): Peer[] => {
+const byNearness = ({ peers }: Components, hint?: string): Peer[] => {
   const now = performance.now()
   const rank = (peer: Peer): number =>
-    peer.peerId === hint ? 0 : peer.path.restUntil > now ? 3 : peer.site === site ? 1 : 2
+    peer.peerId === hint ? 0 : peer.path.restUntil > now ? 3 : peer.path.sameSite ? 1 : 2
   return peers.linked().toSorted((a, b) => rank(a) - rank(b) || (a.link?.rttMs() ?? 0) - (b.link?.rttMs() ?? 0))
 }
 

@@ -10,7 +10,6 @@ export interface Holdings {
   gain(path: Path, set: string, indexes: readonly number[], now: number): boolean
   /** It did not have it after all. */
   lose(path: Path, set: string, index: number): void
-  has(path: Path, set: string, index: number): boolean
   /** Who has said what it has of the set. */
   of(set: string): ReadonlyMap<Path, Holding>
   /** A peer wants chunks of a set: it has opened it here. */
@@ -51,7 +50,6 @@ export const createHoldings = (): Holdings => {
       return true
     },
     lose: (path, set, index) => holding(path, set)?.bitmap.clear(index),
-    has: (path, set, index) => holding(path, set)?.bitmap.has(index) ?? false,
     of: (set) => sets.get(set) ?? NOBODY,
     open: (path, set, now) => {
       const times = opened.get(path) ?? new Map<string, number>()
