@@ -7,11 +7,12 @@
  */
 import { once } from 'node:events'
 import { mkdir, readFile } from 'node:fs/promises'
-import { type AddressInfo, type Server, connect, createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KIB, MIB, createCutter } from '@hubmesh/content'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
+import { listen } from '../integration/listen.ts'
 import { createPacedLink, createSlowLink } from '../integration/slow-link.ts'
 import { type Result, atMost, median, printResults, seconds } from './measure.ts'
 import { NO_UPSTREAM, publish, writeRandomFile } from './samples.ts'
@@ -91,9 +92,8 @@ const plainSeconds = async (rate: number, answers: readonly number[]): Promise<n
     socket.on('data', (asked: Buffer) => socket.write(new Uint8Array(Number(asked))))
     socket.on('error', () => {}) // the asker leaves as it likes
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  await using link = await createPacedLink(() => portOf(server), rate)
+  const port = await listen(server)
+  await using link = await createPacedLink(() => port, rate)
   const socket = connect({ host: '127.0.0.1', port: link.port, noDelay: true })
   const ask = async (bytes: number): Promise<void> => {
     socket.write(String(bytes))
@@ -111,8 +111,6 @@ const plainSeconds = async (rate: number, answers: readonly number[]): Promise<n
   server.close()
   return median(rounds)
 }
-
-const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
 /** With an office of its own that knows the manifest, over a link of its own. */
 const withOffice = async (

@@ -17,6 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { NodeStatus } from '@hubmesh/content'
 import { openControl } from '@hubmesh/node/control'
+import { listen } from './listen.ts'
 
 export interface SwarmNode {
   readonly name: string
@@ -169,17 +170,16 @@ export const startCli = (args: readonly string[], input?: string): CliRun => {
 /** The preferred port where it is free, or any. */
 export const freePort = async (preferred = 0): Promise<number> => {
   const server = createServer()
+  let port: number
   try {
-    server.listen(preferred, '127.0.0.1')
-    await once(server, 'listening')
+    port = await listen(server, preferred)
   } catch (error) {
     if (preferred === 0) throw error
     return freePort()
   }
-  const address = server.address()
   server.close()
   await once(server, 'close')
-  return typeof address === 'object' && address !== null ? address.port : 0
+  return port
 }
 
 export interface Download {

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { decodeTicket, encodeTicket } from '@hubmesh/trust'
+import { listen } from './listen.ts'
 import type { SwarmNode } from './local-swarm.ts'
 
 /** A way to a server of so many bytes a second: what goes over it can be caught in the middle. */
@@ -74,10 +75,7 @@ export const createPacedLink = async (portOf: () => number, bytesPerSecond: numb
         for (const socket of [near, far]) socket.destroy() // one end was killed: the other hears of it
       })
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  const port = typeof address === 'object' && address !== null ? address.port : 0
+  const port = await listen(server)
 
   const stop = async (): Promise<void> => {
     server.close()

@@ -3,11 +3,11 @@
  * only node that can be dialled holds nothing.
  */
 import { execFileSync } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createNetworkKey, encodeTicket, loadIdentity, peerIdOf } from '@hubmesh/trust'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { NO_UPSTREAM, publish, writeRandomFile } from '../bench/samples.ts'
 import { type Network, type NetworkPlace, createNetwork, whyNoNetwork } from '../rig/network.ts'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
 
@@ -46,7 +46,7 @@ describe.skipIf(why !== undefined)('behind a NAT', () => {
     const ticket = (addresses: readonly string[]): string => encodeTicket({ networkKey, addresses, publishers })
     relay = await swarm.startOffice('cloud', { ticket: ticket([]), place: cloud, args: ['--relay'] })
     const invitation = ticket(relay.addresses)
-    seed = await swarm.startSeed({ upstream: 'http://127.0.0.1:9', place: here, args: ['--join', invitation] })
+    seed = await swarm.startSeed({ upstream: NO_UPSTREAM, place: here, args: ['--join', invitation] })
     office = await swarm.startOffice('tokyo', { ticket: invitation, place: there })
   })
 
@@ -55,16 +55,11 @@ describe.skipIf(why !== undefined)('behind a NAT', () => {
     await network?.stop()
   })
 
-  const publish = async (): Promise<void> => {
+  it('an office takes what only a node behind another NAT has, through a relay that keeps nothing of it', async () => {
     const folder = join(swarm.folder, 'files')
     await mkdir(folder)
-    await writeFile(join(folder, 'model.bin'), randomBytes(SIZE))
-    const { code, stderr } = await seed.cli('publish', folder, REPO)
-    if (code !== 0) throw new Error(stderr)
-  }
-
-  it('an office takes what only a node behind another NAT has, through a relay that keeps nothing of it', async () => {
-    await publish()
+    await writeRandomFile(join(folder, 'model.bin'), SIZE)
+    await publish(seed, folder, REPO)
     await office.waitFor('the catalog', ({ repos }) => repos.length === 1)
     const { code, stderr } = await office.cli('pull', REPO)
     expect(code, stderr).toBe(0)

@@ -1,3 +1,4 @@
+import { fluidBound } from './bound.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -48,23 +49,9 @@ export const report = (nodes: readonly SimulatedNode[], scenario: Scenario): Rep
   }
 }
 
-/**
- * The least time, in seconds, in which a fluid could be spread at the lines' raw rates: the seed has to send all once, the
- * slowest to take all once, and all together to send it to everyone (Kumar and Ross, 2006); where sites share a line, it
- * has to go over that once.
- */
-const boundOf = ({ nodes, distances, fileBytes }: Scenario): number => {
-  const file = (fileBytes * 8) / 1e6
-  const takers = nodes.filter(({ isSeed }) => !isSeed)
-  const up = (all: typeof nodes): number => all.reduce((total, node) => total + node.up, 0)
-  const seeds = nodes.filter(({ isSeed }) => isSeed)
-  return Math.max(
-    file / up(seeds),
-    file / Math.min(...takers.map(({ down }) => down)),
-    (takers.length * file) / up(nodes),
-    distances.between.mbits === undefined ? 0 : file / distances.between.mbits,
-  )
-}
+/** Where sites share a line, the file has to go over that once. */
+const boundOf = ({ nodes, distances: { between }, fileBytes }: Scenario): number =>
+  Math.max(fluidBound(fileBytes, nodes), between.mbits === undefined ? 0 : (fileBytes * 8) / 1e6 / between.mbits)
 
 const jain = (values: readonly number[]): number => {
   const sum = values.reduce((total, value) => total + value, 0)

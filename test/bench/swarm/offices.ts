@@ -1,5 +1,6 @@
 import { MIB } from '@hubmesh/content'
 import { createNetwork } from '../../rig/network.ts'
+import { fluidBound } from '../../simulator/bound.ts'
 import { type Result, atMost } from '../measure.ts'
 import { createMesh } from './mesh.ts'
 import { repeat } from './rounds.ts'
@@ -23,7 +24,7 @@ const measure = async ({ size, loss, bar }: { size: number; loss: number; bar: n
   }
   await using mesh = await createMesh(seed, members)
   const spread = await repeat(() => mesh.spread(size))
-  const bound = boundSeconds(size)
+  const bound = fluidBound(size, [{ isSeed: true, ...SEED }, ...members.map(() => ({ isSeed: false, ...OFFICE }))])
   return [
     atMost('  last office / bound', spread.seconds / bound, bar, ''),
     atMost('  copies sent by the seed', spread.copiesOfSeed, 2, ''),
@@ -31,10 +32,4 @@ const measure = async ({ size, loss, bar }: { size: number; loss: number; bar: n
     { what: '  received / wanted', figure: spread.received.toFixed(3) },
     { what: '  CPU seconds of all nodes', figure: spread.cpuSeconds.toFixed(1) },
   ]
-}
-
-/** The seed must send it once, each must receive it, and all together must send it to all. */
-const boundSeconds = (size: number): number => {
-  const copy = (size * 8) / 1e6
-  return Math.max(copy / SEED.up, copy / OFFICE.down, (OFFICES * copy) / (SEED.up + OFFICES * OFFICE.up))
 }
