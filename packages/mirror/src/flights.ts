@@ -49,6 +49,8 @@ interface Flight {
   readonly ended: PromiseWithResolvers<void>
   priority: Priority
   isHere: boolean
+  /** While somebody may read them. Not in a map: V8 keeps what a map once held until a major collection. */
+  bytes: VerifiedBytes | undefined
   leases: number
   readonly abort: AbortController
   linger: NodeJS.Timeout | undefined
@@ -73,7 +75,7 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
       signal.throwIfAborted()
       const chunk = await orAbort(source.fetch(job.want, { priority, signal }), signal)
       requireWanted(job.want, chunk.bytes)
-      recent.add(job.key, chunk.bytes)
+      if (flight.leases > 0) recent.add(flight, chunk.bytes)
       arrive(flight)
       await job.store(chunk)
     }
@@ -88,6 +90,7 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
       ended: Promise.withResolvers(),
       priority,
       isHere: false,
+      bytes: undefined,
       leases: 0,
       abort: new AbortController(),
       linger: undefined,
@@ -107,7 +110,9 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
 
   const leave = (key: string, flight: Flight): void => {
     flight.leases -= 1
-    if (flight.leases > 0 || flight.isHere || flights.get(key) !== flight) return
+    if (flight.leases > 0) return
+    recent.drop(flight)
+    if (flight.isHere || flights.get(key) !== flight) return
     if (flight.priority !== 'reader') end(key, flight, LEFT)
     else flight.linger = setTimeout(() => end(key, flight, LEFT), lingerMs)
   }
@@ -129,7 +134,7 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
         stored: flight.stored.promise,
         ended: flight.ended.promise,
         isHere: () => flight.isHere,
-        bytes: () => recent.get(job.key),
+        bytes: () => flight.bytes,
         raise: (sooner) => raise(job.want, flight, sooner),
         release: () => {
           if (held) leave(job.key, flight)
@@ -165,26 +170,33 @@ const observed = (): PromiseWithResolvers<void> => {
   return made
 }
 
-/** Chunks just received, by key, the oldest dropped first: readers take them from here instead of from the disk. */
+/**
+ * Chunks just received, for as long as somebody has a lease on them: readers take them from here instead of from the disk.
+ * Beyond a bound the oldest goes first.
+ */
 interface Recent {
-  add(key: string, bytes: VerifiedBytes): void
-  get(key: string): VerifiedBytes | undefined
+  add(flight: Flight, bytes: VerifiedBytes): void
+  drop(flight: Flight): void
 }
 
 const createRecent = (): Recent => {
-  const kept = new Map<string, VerifiedBytes>()
+  const kept = new Set<Flight>()
   let total = 0
+  const drop = (flight: Flight): void => {
+    if (!kept.delete(flight)) return
+    total -= flight.bytes?.length ?? 0
+    flight.bytes = undefined
+  }
   return {
-    get: (key) => kept.get(key),
-    add: (key, bytes) => {
-      total += bytes.length - (kept.get(key)?.length ?? 0)
-      kept.delete(key)
-      kept.set(key, bytes)
-      for (const [oldest, { length }] of kept) {
+    add: (flight, bytes) => {
+      flight.bytes = bytes
+      kept.add(flight)
+      total += bytes.length
+      for (const oldest of kept) {
         if (total <= RECENT_BYTES) return
-        kept.delete(oldest)
-        total -= length
+        drop(oldest)
       }
     },
+    drop,
   }
 }

@@ -51,8 +51,8 @@ export interface AskerOptions {
 
 interface Pending {
   readonly type: Question['type']
-  readonly resolve: (reply: { message: Reply; payload: Uint8ArrayList }) => void
-  readonly reject: (error: Error) => void
+  /** Gone with the answer: V8 keeps what a map once held until a major collection, and with it the answer's bytes. */
+  settle: PromiseWithResolvers<{ message: Reply; payload: Uint8ArrayList }> | undefined
 }
 
 /** Requests that a peer leaves unread, in bytes: it is stuck. */
@@ -74,7 +74,8 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
   const fail = (error: MeshError): void => {
     stream.abort(error)
     forget()
-    for (const { reject } of pending.values()) reject(new MeshError('unreachable', error.message, { cause: error }))
+    for (const { settle } of pending.values())
+      settle?.reject(new MeshError('unreachable', error.message, { cause: error }))
     pending.clear()
     sets.clear()
     end(error)
@@ -129,13 +130,15 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
   const settle = (message: Reply | Refusal, payload: Uint8ArrayList): void => {
     requireIssued(message.id)
     const question = pending.get(message.id)
-    if (question === undefined) {
+    const settle = question?.settle
+    if (question === undefined || settle === undefined) {
       if (message.type === 'chunk') options.onLate(payload.byteLength)
       return
     }
     pending.delete(message.id)
-    if (message.type === 'refusal') question.reject(refusalError(message))
-    else if (message.type === question.type) question.resolve({ message, payload })
+    question.settle = undefined
+    if (message.type === 'refusal') settle.reject(refusalError(message))
+    else if (message.type === question.type) settle.resolve({ message, payload })
     else throw new MeshError('bad-bytes', `a ${message.type} for a ${question.type}`)
   }
 
@@ -146,17 +149,17 @@ export const createAsker = async (stream: Stream, options: AskerOptions): Promis
   const ask: Asker['ask'] = async (question, signal) => {
     signal.throwIfAborted()
     const id = nextId++
-    const { promise, resolve, reject } = Promise.withResolvers<{ message: Reply; payload: Uint8ArrayList }>()
+    const settle = Promise.withResolvers<{ message: Reply; payload: Uint8ArrayList }>()
     const onAbort = (): void => {
       if (!pending.delete(id)) return
       cancel(id)
-      reject(signal.reason)
+      settle.reject(signal.reason)
     }
     send(questionHeader(question, id))
-    pending.set(id, { type: question.type, resolve, reject })
+    pending.set(id, { type: question.type, settle })
     signal.addEventListener('abort', onAbort)
     try {
-      return await promise
+      return await settle.promise
     } finally {
       signal.removeEventListener('abort', onAbort)
     }

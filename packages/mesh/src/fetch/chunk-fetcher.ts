@@ -38,8 +38,8 @@ export interface ChunkFetcher extends ChunkSource {
 /** Who waits for a chunk. */
 interface Waiter {
   readonly want: ChunkWant
-  readonly resolve: (chunk: FetchedChunk) => void
-  readonly reject: (error: Error) => void
+  /** Gone with the chunk: V8 keeps what a map once held until a major collection, and with it the chunk's bytes. */
+  settle: PromiseWithResolvers<FetchedChunk> | undefined
 }
 
 /** Before the DHT is asked, connected peers may take so long to say what they have. */
@@ -61,17 +61,19 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     signal.throwIfAborted()
     if (stopped) throw stopping()
     const { set, index, length } = want
-    const { promise, resolve, reject } = Promise.withResolvers<FetchedChunk>()
+    const settle = Promise.withResolvers<FetchedChunk>()
     const wanted = scheduler.want({ set, index, length, priority }, performance.now())
-    waiters.set(wanted, { want, resolve, reject })
-    const onAbort = (): void => reject(signal.reason)
+    const waiter: Waiter = { want, settle }
+    waiters.set(wanted, waiter)
+    const onAbort = (): void => settle.reject(signal.reason)
     signal.addEventListener('abort', onAbort)
     sets.want(set)
     wake()
     startTicking()
     try {
-      return await promise
+      return await settle.promise
     } finally {
+      waiter.settle = undefined
       signal.removeEventListener('abort', onAbort)
       waiters.delete(wanted)
       for (const request of scheduler.drop(wanted)) aborts.get(request)?.abort(superseded)
@@ -112,13 +114,13 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     }
   }
 
-  const take = ({ want, resolve }: Waiter, peer: Peer, parts: readonly Uint8Array[]): void => {
+  const take = ({ want, settle }: Waiter, peer: Peer, parts: readonly Uint8Array[]): void => {
     const length = parts.reduce((sum, part) => sum + part.length, 0)
     countReceived(peer, length)
     const bytes = verify(parts, want.sha256)
     meter.add('verifiedChunks', 1)
     meter.add('verifiedBytes', length)
-    resolve({ bytes, from: peer.peerId, sameSite: peer.path.sameSite })
+    settle?.resolve({ bytes, from: peer.peerId, sameSite: peer.path.sameSite })
   }
 
   const countReceived = (peer: Peer, length: number): void => {
@@ -182,7 +184,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     stop: () => {
       stopped = true
       clearInterval(timer)
-      for (const { reject } of waiters.values()) reject(stopping())
+      for (const { settle } of waiters.values()) settle?.reject(stopping())
     },
   }
 }
