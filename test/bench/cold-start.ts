@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KIB, MIB, createCutter } from '@hubmesh/content'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
 import { listen } from '../integration/listen.ts'
-import { createPacedLink, createSlowLink } from '../integration/slow-link.ts'
+import { type PacedLink, createPacedLink, createSlowLink } from '../integration/slow-link.ts'
 import { type Result, atMost, median, printResults, seconds } from './measure.ts'
 import { NO_UPSTREAM, publish, writeRandomFile } from './samples.ts'
 
@@ -27,6 +27,9 @@ const LINKS = [
 const CLIENT_WAITS_S = 10
 const ADDED_MS = 50
 const PLAIN_ROUNDS = 3
+/** A link is quiet that carries so little in such a time: pings and gossip go on. */
+const QUIET_BYTES = 500
+const QUIET_MS = 500
 /** About what a list's root is, and what its page says of each chunk. */
 const LIST_BYTES = 200
 const BYTES_PER_CHUNK = 36
@@ -124,9 +127,18 @@ const withOffice = async (
     await office.waitFor('the repo', ({ repos }) => repos.some(({ id }) => id === repo))
     const listed = await fetch(`${office.gateway}/api/models/${repo}/tree/main`)
     if (!listed.ok) throw new Error(`the tree answers ${listed.status}`)
+    await quiet(link)
     await work(office)
   } finally {
     await office.stop()
+  }
+}
+
+/** Waits until the office has heard what there is to be heard: the other repos' catalogs come over the same link. */
+const quiet = async (link: PacedLink): Promise<void> => {
+  for (let before = -Infinity; link.bytes - before > QUIET_BYTES;) {
+    before = link.bytes
+    await sleep(QUIET_MS)
   }
 }
 

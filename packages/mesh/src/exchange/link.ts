@@ -22,6 +22,8 @@ export interface PeerLink {
   /** Unproven bytes, in the parts in which they came. @throws MeshError `not-ready`, `denied`, `busy`, `unreachable` */
   chunk(chunk: { set: Cid; index: number; priority: WirePriority }, signal: AbortSignal): Promise<readonly Uint8Array[]>
   open(set: Cid, listener: SetListener): () => void
+  /** A chunk will be asked for soon: opens its stream, so that it does not wait for that. */
+  warm(): void
   close(): void
   /** Why it ended: `bad-bytes` when the peer broke the protocol. */
   readonly ended: Promise<MeshError>
@@ -41,7 +43,7 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
   let closed = false
   questions.heads()
 
-  const bulkAsker = (): Promise<Asker> => {
+  const bulkAsker = async (): Promise<Asker> => {
     if (closed) throw new MeshError('unreachable', 'the peer is gone')
     bulk ??= openBulkAsker().then(
       (asker) => {
@@ -90,6 +92,7 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
       return [...payload]
     },
     open: questions.open,
+    warm: () => void bulkAsker().catch(() => {}), // whoever asks for a chunk hears of it
     close: () => fail(new MeshError('unreachable', 'the link was closed')),
     ended,
   }

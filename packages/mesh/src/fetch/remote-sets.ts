@@ -93,6 +93,7 @@ export const createRemoteSets = ({ holdings, onChange }: { holdings: Holdings; o
     const bitmap = takePiece(known, answer, payload)
     if (known.pieces !== undefined) return
     known.answered = true
+    if (bitmap !== undefined && bitmap.count > 0 && !isSomewhere(set)) remote.link.warm()
     holdings.tell(remote.path, set, bitmap, performance.now())
   }
 
