@@ -1,3 +1,4 @@
+import type { Bad } from './bad.ts'
 import { type Link, createLink } from './network.ts'
 
 /** A node and its line to the world, in Mbit/s. */
@@ -7,6 +8,8 @@ export interface NodeShape {
   readonly isSeed: boolean
   readonly up: number
   readonly down: number
+  /** It wants nothing, says that it has all, and harms whoever asks it. */
+  readonly bad?: Bad
 }
 
 /** What lies between nodes. */

@@ -1,5 +1,6 @@
 import { Bitmap } from '@hubmesh/content'
 import {
+  type Outcome,
   type Path,
   type Request,
   type Scheduler,
@@ -7,6 +8,7 @@ import {
   createPath,
   createScheduler,
 } from '@hubmesh/mesh/schedule'
+import { misbehave } from './bad.ts'
 import type { Clock } from './clock.ts'
 import { type Flow, type Network, createFlow } from './network.ts'
 import type { Lines, NodeShape } from './lines.ts'
@@ -40,7 +42,7 @@ export interface SimulatedNode {
 }
 
 /** What one node does to another, after the time that it takes to get there. */
-interface Remote {
+export interface Remote {
   ask(from: SimulatedNode, job: Job): void
   cancel(from: SimulatedNode, request: Request): void
   open(from: SimulatedNode): void
@@ -49,10 +51,10 @@ interface Remote {
   gone(from: SimulatedNode): void
 }
 
-interface Job {
+export interface Job {
   readonly request: Request
-  readonly arrive: () => void
-  readonly refuse: () => void
+  readonly arrive: (bytes: 'right' | 'wrong') => void
+  readonly refuse: (why: 'busy' | 'lacks') => void
 }
 
 /** The other end of a connection, and what is sent there. */
@@ -89,7 +91,8 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
   const connections = new Map<SimulatedNode, Connection>()
   const pathOwners = new Map<Path, Connection>()
   const underWay = new Set<Request>()
-  const have = shape.isSeed ? Bitmap.full(chunks) : new Bitmap(chunks)
+  const isTaker = !shape.isSeed && shape.bad === undefined
+  const have = isTaker ? new Bitmap(chunks) : Bitmap.full(chunks)
   let changed = false
   let wanting = 0
   let asked = 0
@@ -99,7 +102,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
   const self: SimulatedNode = {
     shape,
     have,
-    doneAt: shape.isSeed ? 0 : undefined,
+    doneAt: isTaker ? undefined : 0,
     received: { wan: 0, site: 0, twice: 0 },
     sent: 0,
     alive: true,
@@ -121,7 +124,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
       scheduler.link(path)
     },
     start: () => {
-      if (shape.isSeed) return
+      if (!isTaker) return
       for (const { node, delayMs } of connections.values()) send(node, delayMs, (remote) => remote.open(self))
       fill()
       tick()
@@ -141,11 +144,11 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     },
     sentTo: (other) => connections.get(other)?.flow.sent ?? 0,
     remote: {
-      ask: (from, job) => {
+      ask: misbehave(shape.bad, (from, job) => {
         const connection = connections.get(from)
         if (connection === undefined) return
         if (connection.sending === undefined && uploads >= MAX_UPLOADS) {
-          clock.after(connection.delayMs, job.refuse)
+          job.refuse('busy')
           return
         }
         connection.jobs.push(job)
@@ -153,7 +156,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
           uploads += 1
           sendNext(connection)
         }
-      },
+      }),
       cancel: (from, request) => {
         const jobs = connections.get(from)?.jobs ?? []
         const at = jobs.findIndex((job) => job.request === request)
@@ -209,16 +212,18 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     underWay.add(request)
     const job: Job = {
       request,
-      arrive: () => onArrival(request),
-      refuse: () => {
-        if (underWay.has(request)) end(request, 'busy', BUSY_MS)
-        changed = true
-      },
+      arrive: (bytes) => clock.after(connection.delayMs, () => onArrival(request, bytes)),
+      refuse: (why) => clock.after(connection.delayMs, () => onRefusal(request, why)),
     }
     send(connection.node, connection.delayMs, (remote) => remote.ask(self, job))
   }
 
-  const onArrival = (request: Request): void => {
+  const onRefusal = (request: Request, why: 'busy' | 'lacks'): void => {
+    if (underWay.has(request)) end(request, why, BUSY_MS)
+    changed = true
+  }
+
+  const onArrival = (request: Request, bytes: 'right' | 'wrong'): void => {
     if (!self.alive) return
     const { want, path } = request
     self.received[path.sameSite ? 'site' : 'wan'] += want.length
@@ -226,10 +231,22 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     changed = true
     if (!underWay.has(request) || have.has(want.index)) self.received.twice += want.length
     if (!underWay.has(request)) return
+    if (bytes === 'wrong') {
+      end(request, 'wrong')
+      ban(request.path)
+      return
+    }
     const others = scheduler.drop(want).filter((other) => other !== request)
     end(request, 'arrived')
     for (const other of others) giveUp(other, 'cancelled')
     keep(want)
+  }
+
+  const ban = (path: Path): void => {
+    const connection = pathOwners.get(path)
+    if (connection === undefined) return
+    self.remote.gone(connection.node)
+    send(connection.node, connection.delayMs, (remote) => remote.gone(self))
   }
 
   const keep = (want: Wanted): void => {
@@ -248,7 +265,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
       if (isOpen && node.doneAt === undefined) send(node, delayMs, (remote) => remote.gained(self, indexes))
   }
 
-  const end = (request: Request, outcome: 'arrived' | 'cancelled' | 'failed' | 'busy', retryMs?: number): void => {
+  const end = (request: Request, outcome: Outcome, retryMs?: number): void => {
     underWay.delete(request)
     scheduler.ended(request, outcome, clock.now(), retryMs)
   }
@@ -263,7 +280,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     const job = connection.sending
     if (job === undefined) return
     self.sent += job.request.want.length
-    clock.after(connection.delayMs, job.arrive)
+    job.arrive('right')
     sendNext(connection)
   }
 

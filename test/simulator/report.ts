@@ -23,7 +23,7 @@ export interface Report {
 
 export const report = (nodes: readonly SimulatedNode[], scenario: Scenario): Report => {
   const { fileBytes } = scenario
-  const takers = nodes.filter(({ shape, alive }) => !shape.isSeed && alive)
+  const takers = nodes.filter(({ shape, alive }) => !shape.isSeed && shape.bad === undefined && alive)
   const times = takers.flatMap(({ doneAt }) => (doneAt === undefined ? [] : [doneAt / 1000]))
   const seconds = times.length === takers.length ? Math.max(...times) : Infinity
   const bound = boundOf(scenario)
@@ -51,7 +51,13 @@ export const report = (nodes: readonly SimulatedNode[], scenario: Scenario): Rep
 
 /** Where sites share a line, the file has to go over that once. */
 const boundOf = ({ nodes, distances: { between }, fileBytes }: Scenario): number =>
-  Math.max(fluidBound(fileBytes, nodes), between.mbits === undefined ? 0 : (fileBytes * 8) / 1e6 / between.mbits)
+  Math.max(
+    fluidBound(
+      fileBytes,
+      nodes.filter(({ bad }) => bad === undefined),
+    ),
+    between.mbits === undefined ? 0 : (fileBytes * 8) / 1e6 / between.mbits,
+  )
 
 const jain = (values: readonly number[]): number => {
   const sum = values.reduce((total, value) => total + value, 0)

@@ -1,4 +1,5 @@
 import { KIB, MIB } from '@hubmesh/content'
+import { BAD } from './bad.ts'
 import type { Distances, NodeShape } from './lines.ts'
 
 /** A swarm, and what happens to it. */
@@ -58,6 +59,33 @@ const many = (count: number): Scenario => ({
   nodes: offices(count),
 })
 
+const providers: Scenario = {
+  ...eight,
+  what: 'one office that takes 128 MiB from eight that have it, 12 up each',
+  nodes: [
+    ...Array.from({ length: 8 }, (_, at) => ({ id: `provider-${at}`, site: `${at}`, isSeed: true, up: 12, down: 100 })),
+    { id: 'office', site: 'office', isSeed: false, up: 50, down: 100 },
+  ],
+}
+
+/** What it gives each of eight that ask is a little more than makes a request fail. */
+const DRIP_MBITS = 1.6
+
+/** One of eight, and not the first, is bad in each of the ways. */
+const withBad = (name: string, scenario: Scenario): Record<string, Scenario> =>
+  Object.fromEntries(
+    BAD.map((bad) => [
+      `${name}-${bad}`,
+      {
+        ...scenario,
+        what: `${scenario.what}; one of the eight ${bad}`,
+        nodes: scenario.nodes.map((node, at) =>
+          at === 4 ? { ...node, isSeed: false, bad, up: bad === 'drips' ? DRIP_MBITS : node.up } : node,
+        ),
+      },
+    ]),
+  )
+
 export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'eight-offices': eight,
   'two-sites': {
@@ -82,6 +110,9 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     what: '1 seed and 8 offices, of which two have 10 up and 20 down',
     nodes: offices(8).map((node, at) => (at < 7 ? node : { ...node, up: 10, down: 20 })),
   },
+  'eight-providers': providers,
+  ...withBad('eight-offices', eight),
+  ...withBad('eight-providers', providers),
   hundred: { ...many(100), stepMs: 5 },
   thousand: { ...many(1000), chunkBytes: MIB, stepMs: 10, neighbours: 16 },
   'ten-thousand': { ...many(10_000), chunkBytes: 2 * MIB, stepMs: 20, neighbours: 8 },

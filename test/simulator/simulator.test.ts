@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { BAD } from './bad.ts'
 import { type Report, report } from './report.ts'
 import { SCENARIOS } from './scenarios.ts'
 import { simulate } from './simulate.ts'
@@ -41,6 +42,16 @@ describe('a swarm', () => {
     expect(isComplete(found)).toBe(true)
     expect(found.seedCopies).toBeLessThan(1.2)
     expect(found.timeOverBound).toBeLessThan(1.4)
+  })
+})
+
+describe.each(['eight-offices', 'eight-providers'])('one bad peer of the %s', (name) => {
+  it.each(BAD)('that %s costs at most half of the time of an honest run', (bad) => {
+    for (const seed of [1, 2, 3]) {
+      const [honest, found] = [run(name, seed), run(`${name}-${bad}`, seed)]
+      expect(isComplete(found)).toBe(true)
+      expect(found.seconds / honest.seconds).toBeLessThan(1.5)
+    }
   })
 })
 
