@@ -1,24 +1,27 @@
 /**
  * An office fetches 1 GiB that it has never seen from one seed: requests, proof of every chunk, disk, the hash of the whole.
- * Beside it, in the same run, 1 GiB over a bare libp2p stream with stock options, which does none of that.
+ * Beside it, in the same run, libtorrent without encryption where it is installed (Debian's python3-libtorrent), and 1 GiB over
+ * a bare libp2p stream with stock options, which does none of that.
  *
  *     node --conditions=source test/bench/cold-fetch.ts
  */
-import { execFile, spawn } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MIB } from '@hubmesh/content'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
-import { type Result, type Usage, median, printResults, ratio, seconds, usageOf } from './measure.ts'
+import { type LineProcess, startLineProcess } from './line-process.ts'
+import { type Result, type Usage, atMost, median, printResults, ratio, seconds, usageOf } from './measure.ts'
 import { GIB, NO_UPSTREAM, publish, writeRandomFile } from './samples.ts'
 
 const SIZE = GIB
 const ROUNDS = 3
 const REPO = 'bench/model'
 const FILE = 'model.safetensors'
+/** Debian's, which has its library; another of the path may not. */
+const PYTHON = '/usr/bin/python3'
 
 const run = promisify(execFile)
 
@@ -37,13 +40,15 @@ export const coldFetch = async (): Promise<Result[]> => {
   await writeRandomFile(join(folder, FILE), SIZE)
   await publish(seed, folder, REPO)
   const ticket = await seed.ticket()
-  const samples = { stock: [] as Sample[], pull: [] as Sample[], curl: [] as Sample[] }
+  const samples = { stock: [] as Sample[], pull: [] as Sample[], curl: [] as Sample[], torrent: [] as Sample[] }
+  const hasTorrent = hasLibtorrent()
   for (let round = 0; round < ROUNDS; round += 1) {
     samples.stock.push(await stockStream())
     const fetch = (how: (office: SwarmNode) => Promise<unknown>): Promise<Sample> =>
       fetchOnce(swarm, { seed, ticket, name: `office-${round}-${how.name}` }, how)
     samples.pull.push(await fetch(pull))
     samples.curl.push(await fetch(curl))
+    if (hasTorrent) samples.torrent.push(await torrent(join(folder, FILE), join(swarm.folder, `torrent-${round}`)))
   }
   return [
     ...describe('bare stock stream', samples.stock),
@@ -51,7 +56,23 @@ export const coldFetch = async (): Promise<Result[]> => {
     ...describe('curl through the gateway', samples.curl),
     ratio('pull / stock stream', rateOf(samples.pull), rateOf(samples.stock), 0.6),
     ratio('curl / pull', rateOf(samples.curl), rateOf(samples.pull), 0.9),
+    ...(hasTorrent ? besideTorrent(samples) : [{ what: 'NOT MEASURED: libtorrent is not installed', figure: '' }]),
   ]
+}
+
+const besideTorrent = ({ pull, torrent }: { pull: readonly Sample[]; torrent: readonly Sample[] }): Result[] => [
+  ...describe('libtorrent, not encrypted', torrent),
+  ratio('pull / libtorrent', rateOf(pull), rateOf(torrent), 1.25),
+  atMost("CPU of both ends / libtorrent's", cpuOf(pull) / cpuOf(torrent), 1, ''),
+]
+
+const hasLibtorrent = (): boolean => {
+  try {
+    execFileSync(PYTHON, ['-c', 'import libtorrent'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
 }
 
 const pull = async (office: SwarmNode): Promise<void> => {
@@ -79,42 +100,45 @@ const fetchOnce = async (
 }
 
 const stockStream = async (): Promise<Sample> => {
-  const giver = startStock('give', String(SIZE))
+  const start = (role: 'give' | 'take', argument: string) =>
+    startLineProcess(process.execPath, [...process.execArgv, pathOf('stock-stream.ts'), role, argument])
+  const giver = start('give', String(SIZE))
   try {
-    const address = await giver.line()
-    const taker = startStock('take', address)
-    try {
-      await taker.line()
-      return await measure({ giver: giver.pid, taker: taker.pid }, async () => {
-        taker.write('go')
-        const taken = Number(await taker.line())
-        if (taken !== SIZE) throw new Error(`the stream gave ${taken} bytes of ${SIZE}`)
-      })
-    } finally {
-      taker.kill()
-    }
+    return await takeAll(giver, start('take', await giver.line()))
   } finally {
     giver.kill()
   }
 }
 
-const startStock = (role: 'give' | 'take', argument: string) => {
-  const script = fileURLToPath(new URL('stock-stream.ts', import.meta.url))
-  const child = spawn(process.execPath, [...process.execArgv, script, role, argument], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  return {
-    pid: child.pid ?? 0,
-    line: async (): Promise<string> => {
-      const next = await lines.next()
-      if (next.done === true) throw new Error(`the bare stream's process ended: ${role}`)
-      return next.value
-    },
-    write: (line: string) => void child.stdin.write(`${line}\n`),
-    kill: () => void child.kill(),
+const torrent = async (file: string, folder: string): Promise<Sample> => {
+  const start = (...args: string[]) => startLineProcess(PYTHON, [pathOf('bittorrent.py'), ...args])
+  await mkdir(folder)
+  const description = join(folder, 'file.torrent')
+  const giver = start('give', file, description)
+  try {
+    const port = await giver.line()
+    return await takeAll(giver, start('take', folder, description, port))
+  } finally {
+    giver.kill()
+    await rm(folder, { recursive: true })
   }
 }
+
+/** From the word to the taker until it says how much it has. */
+const takeAll = async (giver: LineProcess, taker: LineProcess): Promise<Sample> => {
+  try {
+    await taker.line()
+    return await measure({ giver: giver.pid, taker: taker.pid }, async () => {
+      taker.write('go')
+      const taken = Number(await taker.line())
+      if (taken !== SIZE) throw new Error(`${taken} bytes came of ${SIZE}`)
+    })
+  } finally {
+    taker.kill()
+  }
+}
+
+const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
 const measure = async (
   { giver, taker }: { giver: number; taker: number },
@@ -136,6 +160,10 @@ const spent = (before: Usage, after: Usage): Usage => ({
 
 /** Bytes a second, the median of the rounds. */
 const rateOf = (samples: readonly Sample[]): number => median(samples.map((sample) => SIZE / sample.seconds))
+
+/** CPU seconds of both ends, the median of the rounds. */
+const cpuOf = (samples: readonly Sample[]): number =>
+  median(samples.map(({ giver, taker }) => giver.cpuSeconds + taker.cpuSeconds))
 
 const describe = (what: string, samples: readonly Sample[]): Result[] => {
   const cpu = (side: 'giver' | 'taker'): string =>
