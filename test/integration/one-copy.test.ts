@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { MIB } from '@hubmesh/content'
 import { sampleBlob } from '@hubmesh/testing'
+import { NO_UPSTREAM } from '../bench/samples.ts'
 import { type Swarm, type SwarmNode, createSwarm } from './local-swarm.ts'
+import { publishBlob } from './publish-blob.ts'
 import { type SlowLink, createSlowLink } from './slow-link.ts'
 
 /** Two nodes of one office, far from the seed: what both want comes over the link once. */
@@ -21,9 +21,9 @@ let nodes: [SwarmNode, SwarmNode]
 
 beforeAll(async () => {
   swarm = await createSwarm()
-  seed = await swarm.startSeed({ upstream: 'http://127.0.0.1:9' })
-  await publish(REPO, model.bytes)
-  await publish(OTHER, other.bytes)
+  seed = await swarm.startSeed({ upstream: NO_UPSTREAM })
+  await publishBlob(swarm, seed, REPO, model)
+  await publishBlob(swarm, seed, OTHER, other)
   link = await createSlowLink(seed, LINK_RATE)
   const ticket = await link.ticket()
   nodes = [
@@ -40,14 +40,6 @@ afterAll(async () => {
   await link?.stop()
   await swarm?.stop()
 })
-
-const publish = async (repo: string, bytes: Uint8Array): Promise<void> => {
-  const folder = join(swarm.folder, repo.replace('/', '-'))
-  await mkdir(folder)
-  await writeFile(join(folder, 'model.bin'), bytes)
-  const { code, stderr } = await seed.cli('publish', folder, repo)
-  if (code !== 0) throw new Error(stderr)
-}
 
 const wanCopies = async (node: SwarmNode): Promise<number> => (await node.status()).counters.wanBytes / model.size
 

@@ -14,6 +14,12 @@ export interface PacedLink extends AsyncDisposable {
   readonly bytes: number
   /** From now on. `Infinity`: as fast as it goes. */
   setRate(bytesPerSecond: number): void
+  /** Nothing passes from now on, either way, and nobody is told. */
+  hold(): void
+  /** Ends what is connected, and refuses what comes. */
+  cut(): Promise<void>
+  /** After `hold` or `cut`: on the same port, as before. */
+  heal(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,6 +51,8 @@ export const createPacedLink = async (portOf: () => number, bytesPerSecond: numb
   let rate = bytesPerSecond
   let freeAt = 0
   let bytes = 0
+  let open = Promise.withResolvers<void>()
+  open.resolve()
 
   const pace = async (count: number): Promise<void> => {
     const now = performance.now()
@@ -57,10 +65,17 @@ export const createPacedLink = async (portOf: () => number, bytesPerSecond: numb
       for (let at = 0; at < part.length;) {
         const slice = part.subarray(at, at + sliceBytes())
         await pace(slice.length)
+        await open.promise
         at += slice.length
         bytes += slice.length
         yield slice
       }
+    }
+  }
+  async function* held(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const part of source) {
+      await open.promise
+      yield part
     }
   }
   const server = createServer({ noDelay: true }, (near) => {
@@ -69,7 +84,7 @@ export const createPacedLink = async (portOf: () => number, bytesPerSecond: numb
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))
     }
-    const flows = [pipeline(near, far), pipeline(far, paced, near)]
+    const flows = [pipeline(near, held, far), pipeline(far, paced, near)]
     for (const flow of flows)
       flow.catch(() => {
         for (const socket of [near, far]) socket.destroy() // one end was killed: the other hears of it
@@ -77,10 +92,16 @@ export const createPacedLink = async (portOf: () => number, bytesPerSecond: numb
   })
   const port = await listen(server)
 
-  const stop = async (): Promise<void> => {
+  const cut = async (): Promise<void> => {
+    if (!server.listening) return
+    const closed = once(server, 'close')
     server.close()
     for (const socket of sockets) socket.destroy()
-    if (server.listening) await once(server, 'close')
+    await closed
+  }
+  const heal = async (): Promise<void> => {
+    open.resolve()
+    if (!server.listening) await listen(server, port)
   }
   return {
     port,
@@ -91,8 +112,13 @@ export const createPacedLink = async (portOf: () => number, bytesPerSecond: numb
       rate = bytesPerSecond
       freeAt = 0
     },
-    stop,
-    [Symbol.asyncDispose]: stop,
+    hold: () => {
+      open = Promise.withResolvers()
+    },
+    cut,
+    heal,
+    stop: cut,
+    [Symbol.asyncDispose]: cut,
   }
 }
 
