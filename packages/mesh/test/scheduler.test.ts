@@ -162,14 +162,14 @@ describe('of several peers', () => {
 
 describe('what is under way', () => {
   /** One request, by now late or not, and another peer. */
-  const underWay = (helper: Partial<Path> = {}, count = 1) => {
+  const underWay = (options: Partial<Path> = {}, count = 1) => {
     const { scheduler, peer, want } = createLab()
     want(count, 'whole')
     peer('first')
     const requests = scheduler.next(1)
     expect(requests).toHaveLength(count)
-    peer('helper', helper)
-    return { scheduler, requests, peer, want }
+    const helper = peer('helper', options)
+    return { scheduler, requests, helper, peer, want }
   }
 
   it('is asked of one more when it is late, and of no third', () => {
@@ -180,12 +180,13 @@ describe('what is under way', () => {
     expect(scheduler.next(4000)).toEqual([])
   })
 
-  it('is asked twice across sites for a hundredth of what comes at most, and a chunk', () => {
-    const { scheduler, requests } = underWay({}, 60)
+  it('is asked twice across sites for a hundredth of what comes at most, and two of the longest chunks', () => {
+    const { scheduler, requests, helper } = underWay({}, 60)
     const hedged = (now: number): number => scheduler.next(now).length
-    expect(hedged(2000)).toBe(4)
+    expect(hedged(2000)).toBe(8)
     expect(hedged(3000)).toBe(0)
     scheduler.received(requests[0]!.path, 60 * MIB, 3000)
+    helper.heardAt = 3900
     expect(hedged(4000)).toBe(2)
   })
 
@@ -220,6 +221,18 @@ describe('what is under way', () => {
     expect(scheduler.next(2).map(({ path, want }) => [path.peerId, want.index])).toEqual([['fast', 0]])
   })
 
+  it('is asked twice when it is late, though much was that is merely slow', () => {
+    const { scheduler, peer, want } = createLab()
+    want(12, 'whole')
+    peer('slow', { rttMs: 5000 })
+    expect(scheduler.next(1)).toHaveLength(12)
+    const fast = peer('fast')
+    expect(scheduler.next(2)).toHaveLength(4)
+    expect(scheduler.next(60)).toEqual([])
+    fast.heardAt = 15_900
+    expect(scheduler.next(16_000)).toHaveLength(4)
+  })
+
   it('is given up when nothing comes any more, and not before', () => {
     const { scheduler, requests } = underWay()
     const path = requests[0]!.path
@@ -232,13 +245,58 @@ describe('what is under way', () => {
   })
 })
 
+describe('a path on which nothing comes', () => {
+  it('is asked for nothing more until something does', () => {
+    const { scheduler, peer, want } = createLab()
+    want(8, 'whole')
+    const path = peer('far')
+    expect(scheduler.next(1)).toHaveLength(8)
+    want(8, 'whole', 8)
+    expect(scheduler.next(400)).toEqual([])
+    path.heardAt = 410
+    expect(scheduler.next(411)).toHaveLength(8)
+  })
+
+  it('is not waited for, though it leads to a node of our site', () => {
+    const { scheduler, peer, want } = createLab()
+    want(100, 'whole')
+    peer('near', { sameSite: true })
+    peer('far')
+    expect(scheduler.next(1)).toHaveLength(64)
+    expect(scheduler.next(200)).toEqual([])
+    expect(scheduler.next(400).map(({ path }) => path.peerId)).toEqual(Array.from({ length: 36 }, () => 'far'))
+  })
+
+  it('has all its chunks asked of others as soon as one of them is late', () => {
+    const { scheduler, peer, want } = createLab()
+    want(3, 'whole')
+    peer('busy', { has: [2], restUntil: 60_000 }) // so that this is not the end, where all is asked twice
+    const path = createPath('new') // what is expected of one that was never measured says little
+    scheduler.link(path)
+    scheduler.holdings.tell(path, SET, new Bitmap(COUNT), 0)
+    scheduler.holdings.gain(path, SET, [0, 1], 0)
+    expect(scheduler.next(1).map(({ lateAt }) => lateAt > 1000)).toEqual([false, true])
+    peer('helper', { has: [0, 1] })
+    expect(indexesOf(scheduler.next(400)).toSorted(byNumber)).toEqual([0, 1])
+  })
+})
+
+it('a node of our site that has not got what it says is not counted on to bring anything in', () => {
+  const { scheduler, peer, want } = createLab()
+  want(20, 'whole')
+  peer('boaster', { sameSite: true })
+  peer('far')
+  for (const request of scheduler.next(1)) scheduler.ended(request, 'lacks', 2)
+  expect(scheduler.next(3).map(({ path }) => path.peerId)).toEqual(Array.from({ length: 20 }, () => 'far'))
+})
+
 describe('what two nodes of a site fetch at once', () => {
   const pair = (priority: Priority, self = 'self', mate = 'mate') => {
     const lab = createLab({ self, length: KIB })
     lab.want(100, priority)
-    lab.peer('far')
+    const far = lab.peer('far')
     const path = lab.peer(mate, { sameSite: true, has: [] })
-    return { ...lab, mate: path }
+    return { ...lab, far, mate: path }
   }
 
   it('each brings in a part of, and none of it both', () => {
@@ -256,8 +314,9 @@ describe('what two nodes of a site fetch at once', () => {
   })
 
   it('is waited for while the other brings some of it in, and then fetched, telling by that who lets us down', () => {
-    const { scheduler, mate } = pair('ahead')
+    const { scheduler, far, mate } = pair('ahead')
     const ours = scheduler.next(1)
+    far.heardAt = 1900
     const left = upTo(100).filter((index) => !indexesOf(ours).includes(index))
     const brought = left.slice(0, 1)
     scheduler.holdings.gain(mate, SET, brought, 900)

@@ -2,6 +2,7 @@ import { SECOND } from '../limits.ts'
 import type { HedgeBudget } from './hedges.ts'
 import type { Holdings } from './holdings.ts'
 import { type Path, type Room, expectedMs, roomOf } from './path.ts'
+import type { QuietPaths } from './quiet.ts'
 import type { SiteShare } from './site-share.ts'
 import { type Wanted, isAvoided, isRead } from './wants.ts'
 
@@ -31,6 +32,7 @@ interface Components {
   readonly paths: ReadonlySet<Path>
   readonly share: SiteShare
   readonly hedges: HedgeBudget
+  readonly quiet: QuietPaths
 }
 
 /** At the end, what is under way is asked of one more who gives it in less than that part of the time. */
@@ -40,7 +42,7 @@ const WORSE = 2
 /** Of what is left to a node of our site, so many chunks at least stay with it: it has asked for them already. */
 const MIN_LEFT = 16
 
-export const createChooser = ({ holdings, paths, share, hedges }: Components): Chooser => {
+export const createChooser = ({ holdings, paths, share, hedges, quiet }: Components): Chooser => {
   const rooms = new Map<Path, Room>()
   let now = 0
   /** How long all that is wanted takes, from all at once. */
@@ -50,10 +52,11 @@ export const createChooser = ({ holdings, paths, share, hedges }: Components): C
     now = at
     let rate = 0
     rooms.clear()
+    quiet.look(now)
     for (const path of paths) {
-      const room = roomOf(path, now)
+      const room = quiet.has(path) ? 'none' : roomOf(path, now)
       if (room !== 'none') rooms.set(path, room)
-      if (path.restUntil <= now) rate += path.goodput.estimate(now) ?? 0
+      if (isUsable(path)) rate += path.goodput.estimate(now) ?? 0
     }
     allMs = (wantedBytes / rate) * SECOND
     return rooms.size > 0
@@ -69,11 +72,13 @@ export const createChooser = ({ holdings, paths, share, hedges }: Components): C
     return room === 'enough' || (room === 'some' && priority === 'reader')
   }
 
+  const isUsable = (path: Path): boolean => path.restUntil <= now && !quiet.has(path)
+
   /** Soonest of those that have it and that a test admits. */
   const soonest = (want: Wanted, admits: (path: Path) => boolean): { path: Path; ms: number } | undefined => {
     let best: { path: Path; ms: number } | undefined
     for (const [path, { bitmap }] of holdings.of(want.set)) {
-      if (path.restUntil > now || !bitmap.has(want.index) || isAvoided(want, path, now) || !admits(path)) continue
+      if (!bitmap.has(want.index) || !isUsable(path) || isAvoided(want, path, now) || !admits(path)) continue
       const ms = expectedMs(path, want.length, now)
       if (best === undefined || ms < best.ms) best = { path, ms }
     }
@@ -119,14 +124,14 @@ export const createChooser = ({ holdings, paths, share, hedges }: Components): C
     for (const want of latestFirst(asked)) {
       const [first, second] = want.asked
       if (first === undefined || second !== undefined) continue
-      const isLate = first.lateAt <= now
+      const isLate = first.lateAt <= now || quiet.has(first.path)
       if (!isLate && !isEnd) continue
       const helper = soonest(
         want,
         (path) => path !== first.path && (!path.relayed || first.path.relayed) && hasRoom(path, want),
       )
       if (helper === undefined || (!isLate && helper.ms > SOONER * (first.expectedAt - now))) continue
-      if (!helper.path.sameSite && !hedges.take(want.length)) continue
+      if (!helper.path.sameSite && !hedges.take(want.length, isLate)) continue
       yield { want, path: helper.path }
     }
   }

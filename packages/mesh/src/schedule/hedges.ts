@@ -4,8 +4,8 @@ import { MAX_CHUNK_BYTES } from '@hubmesh/content'
 export interface HedgeBudget {
   /** More has come from other sites. */
   received(bytes: number): void
-  /** False when so much may not be asked twice now. */
-  take(bytes: number): boolean
+  /** False when so much may not be asked twice now. What is late may be on credit: who is merely slow does not use that up. */
+  take(bytes: number, isLate: boolean): boolean
 }
 
 /** Part of what comes from other sites that may come twice, and bytes of it that may gather: a chunk can always be helped out. */
@@ -18,8 +18,8 @@ export const createHedgeBudget = (): HedgeBudget => {
     received: (bytes) => {
       spare = Math.min(TWICE_AT_ONCE, spare + bytes * TWICE_PART)
     },
-    take: (bytes) => {
-      if (bytes > spare) return false
+    take: (bytes, isLate) => {
+      if (bytes > spare + (isLate ? TWICE_AT_ONCE : 0)) return false
       spare -= bytes
       return true
     },

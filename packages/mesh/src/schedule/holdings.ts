@@ -49,7 +49,12 @@ export const createHoldings = (): Holdings => {
       known.grewAt = now
       return true
     },
-    lose: (path, set, index) => holding(path, set)?.bitmap.clear(index),
+    lose: (path, set, index) => {
+      const known = holding(path, set)
+      if (known === undefined) return
+      known.bitmap.clear(index)
+      known.grewAt = -Infinity // what it has not got it need not be fetching
+    },
     of: (set) => sets.get(set) ?? NOBODY,
     open: (path, set, now) => {
       const times = opened.get(path) ?? new Map<string, number>()

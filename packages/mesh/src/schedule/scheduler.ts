@@ -4,6 +4,7 @@ import { createChooser } from './choose.ts'
 import { createDelays, createHedgeBudget } from './hedges.ts'
 import { type Holdings, createHoldings } from './holdings.ts'
 import { type Path, expectedMs, rest } from './path.ts'
+import { createQuietPaths } from './quiet.ts'
 import { createQueue } from './queue.ts'
 import { hashOf } from './rendezvous.ts'
 import { createSiteShare } from './site-share.ts'
@@ -62,7 +63,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
   const share = createSiteShare({ holdings, paths }, { self })
   const hedges = createHedgeBudget()
   const delays = createDelays()
-  const chooser = createChooser({ holdings, paths, share, hedges })
+  const chooser = createChooser({ holdings, paths, share, hedges, quiet: createQuietPaths(asked) })
   let turns = 0
   let wantedBytes = 0
   let helpedAt = -Infinity
