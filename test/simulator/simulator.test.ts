@@ -1,16 +1,22 @@
 import { describe, expect, it } from 'vitest'
+import { MIB } from '@hubmesh/content'
 import { BAD } from './bad.ts'
 import { type Report, report } from './report.ts'
-import { SCENARIOS } from './scenarios.ts'
+import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { simulate } from './simulate.ts'
 
 /** What the design promises of a swarm, with the scheduler that a node runs. */
 
-const run = (name: string, seed = 1): Report => {
+const scenarioOf = (name: string): Scenario => {
   const scenario = SCENARIOS[name]
   if (scenario === undefined) throw new Error(`there is no scenario ${name}`)
-  return report(simulate(scenario, { seed, windowChunks: 256 }), scenario)
+  return scenario
 }
+
+const runOf = (scenario: Scenario, seed = 1): Report =>
+  report(simulate(scenario, { seed, windowChunks: 256 }), scenario)
+
+const run = (name: string, seed?: number): Report => runOf(scenarioOf(name), seed)
 
 const isComplete = ({ complete, alive }: Report): boolean => alive > 0 && complete === alive
 
@@ -51,6 +57,25 @@ describe.each(['eight-offices', 'eight-providers'])('one bad peer of the %s', (n
       const [honest, found] = [run(name, seed), run(`${name}-${bad}`, seed)]
       expect(isComplete(found)).toBe(true)
       expect(found.seconds / honest.seconds).toBeLessThan(1.5)
+    }
+  })
+})
+
+describe.each([
+  ['at a site of its own', false],
+  ['at the site of who asks', true],
+])('one bad peer %s', (_, isNear) => {
+  it.each(BAD)('that %s costs no more than 1.5 s, however short the transfer is', (bad) => {
+    for (const name of ['eight-offices', 'eight-providers']) {
+      for (const fileBytes of [2 * MIB, 8 * MIB, 32 * MIB]) {
+        const { nodes, ...rest } = scenarioOf(`${name}-${bad}`)
+        const near = nodes.at(-1)?.site ?? ''
+        const moved = nodes.map((node) => (isNear && node.bad !== undefined ? { ...node, site: near } : node))
+        const found = runOf({ ...rest, fileBytes, nodes: moved })
+        const without = runOf({ ...rest, fileBytes, nodes: nodes.filter((node) => node.bad === undefined) })
+        expect(isComplete(found)).toBe(true)
+        expect(found.seconds - without.seconds).toBeLessThan(1.5)
+      }
     }
   })
 })
