@@ -186,7 +186,7 @@ describe('what is under way', () => {
     expect(hedged(2000)).toBe(8)
     expect(hedged(3000)).toBe(0)
     scheduler.received(requests[0]!.path, 60 * MIB, 3000)
-    helper.heardAt = 3900
+    Object.assign(helper, { heardBytes: MIB, heardAt: 3900 })
     expect(hedged(4000)).toBe(2)
   })
 
@@ -229,7 +229,7 @@ describe('what is under way', () => {
     const fast = peer('fast')
     expect(scheduler.next(2)).toHaveLength(4)
     expect(scheduler.next(60)).toEqual([])
-    fast.heardAt = 15_900
+    Object.assign(fast, { heardBytes: MIB, heardAt: 15_900 })
     expect(scheduler.next(16_000)).toHaveLength(4)
   })
 
@@ -253,8 +253,10 @@ describe('a path on which nothing comes', () => {
     expect(scheduler.next(1)).toHaveLength(8)
     want(8, 'whole', 8)
     expect(scheduler.next(400)).toEqual([])
-    path.heardAt = 410
-    expect(scheduler.next(411)).toHaveLength(8)
+    Object.assign(path, { heardBytes: KIB, heardAt: 410 }) // it merely chats
+    expect(scheduler.next(411)).toEqual([])
+    path.heardBytes = 8 * KIB
+    expect(scheduler.next(412)).toHaveLength(8)
   })
 
   it('is not waited for, though it leads to a node of our site', () => {
@@ -316,7 +318,7 @@ describe('what two nodes of a site fetch at once', () => {
   it('is waited for while the other brings some of it in, and then fetched, telling by that who lets us down', () => {
     const { scheduler, far, mate } = pair('ahead')
     const ours = scheduler.next(1)
-    far.heardAt = 1900
+    Object.assign(far, { heardBytes: MIB, heardAt: 1900 })
     const left = upTo(100).filter((index) => !indexesOf(ours).includes(index))
     const brought = left.slice(0, 1)
     scheduler.holdings.gain(mate, SET, brought, 900)

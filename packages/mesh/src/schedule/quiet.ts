@@ -1,7 +1,7 @@
 import type { Path } from './path.ts'
-import type { Wanted } from './wants.ts'
+import { type Request, type Wanted, isComing } from './wants.ts'
 
-/** Paths on which something is late and nothing comes at all: neither is more asked of them, nor are they waited for. */
+/** Paths on which something is late and hardly anything comes: neither is more asked of them, nor are they waited for. */
 export interface QuietPaths {
   look(now: number): void
   has(path: Path): boolean
@@ -13,7 +13,8 @@ const QUIET_AFTER = 300
 const LOOK_MS = 50
 
 export const createQuietPaths = (asked: Iterable<Wanted>): QuietPaths => {
-  const lateAt = new Map<Path, number>()
+  /** What is late first on each, as of the last look. */
+  const first = new Map<Path, Request>()
   let now = 0
   let lookedAt = -Infinity
 
@@ -22,11 +23,14 @@ export const createQuietPaths = (asked: Iterable<Wanted>): QuietPaths => {
       now = at
       if (now - lookedAt < LOOK_MS) return
       lookedAt = now
-      lateAt.clear()
-      for (const { asked: requests } of asked)
-        for (const request of requests)
-          lateAt.set(request.path, Math.min(request.lateAt, lateAt.get(request.path) ?? Infinity))
+      first.clear()
+      for (const want of asked)
+        for (const request of want.asked)
+          if (request.lateAt < (first.get(request.path)?.lateAt ?? Infinity)) first.set(request.path, request)
     },
-    has: (path) => (lateAt.get(path) ?? Infinity) <= now && now - path.heardAt > QUIET_AFTER,
+    has: (path) => {
+      const request = first.get(path)
+      return request !== undefined && request.lateAt <= now && !isComing(request, now, QUIET_AFTER)
+    },
   }
 }

@@ -8,7 +8,7 @@ import { createQuietPaths } from './quiet.ts'
 import { createQueue } from './queue.ts'
 import { hashOf } from './rendezvous.ts'
 import { createSiteShare } from './site-share.ts'
-import { type Request, type Want, type Wanted, isAvoided, newWanted } from './wants.ts'
+import { type Request, type Want, type Wanted, isAvoided, isComing, newWanted } from './wants.ts'
 
 /** What came of a request: the chunk, or why not. `lacks`: the peer does not have it after all. */
 export type Outcome = 'arrived' | 'cancelled' | 'lacks' | 'busy' | 'wrong' | 'failed'
@@ -158,7 +158,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
   const overdue = (now: number): Request[] =>
     [...asked]
       .flatMap(({ asked }) => asked)
-      .filter((request) => now > request.end || (now > request.deadline && !isComing(request, now)))
+      .filter((request) => now > request.end || (now > request.deadline && !isComing(request, now, MIN_DEADLINE)))
 
   const unheld = (now: number): Wanted[] =>
     [...wants].filter(
@@ -201,9 +201,5 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     outlook,
   }
 }
-
-/** Told by all that comes from the peer: of a chunk, a stream shows nothing before all of it is here. */
-const isComing = ({ path, startedAt, heardBytes }: Request, now: number): boolean =>
-  now - path.heardAt <= MIN_DEADLINE && path.heardBytes - heardBytes > (MIN_GOODPUT * (now - startedAt)) / SECOND
 
 const isSooner = (a: Priority, b: Priority): boolean => PRIORITIES.indexOf(a) < PRIORITIES.indexOf(b)

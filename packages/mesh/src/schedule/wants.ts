@@ -1,4 +1,5 @@
 import type { Priority } from '@hubmesh/content'
+import { MIN_GOODPUT, SECOND } from '../limits.ts'
 import type { Path } from './path.ts'
 
 /** A chunk that somebody wants. */
@@ -56,3 +57,10 @@ export const isRead = ({ priority }: Want): boolean => priority === 'reader' || 
 
 export const isAvoided = ({ avoid }: Wanted, path: Path, now: number): boolean =>
   avoid.size > 0 && (avoid.get(path) ?? 0) > now
+
+/**
+ * Told by all that comes from the peer: of a chunk, a stream shows nothing before all of it is here.
+ * @param silence ms after which a peer that sends nothing at all is not taken to send the chunk
+ */
+export const isComing = ({ path, startedAt, heardBytes }: Request, now: number, silence: number): boolean =>
+  now - path.heardAt <= silence && path.heardBytes - heardBytes > (MIN_GOODPUT * (now - startedAt)) / SECOND
