@@ -56,6 +56,20 @@ describe('the order of asking', () => {
     ])
   })
 
+  it('begins with another part on each node of a site, though they have not heard of each other fetching', () => {
+    const names = ['a', 'b', 'c', 'd']
+    const firsts = names.map((self) => {
+      const { scheduler, peer, want } = createLab({ self, length: MIB })
+      want(COUNT, 'whole')
+      peer('seed')
+      for (const name of names) if (name !== self) scheduler.link(Object.assign(createPath(name), { sameSite: true }))
+      return indexesOf(scheduler.next(1))
+    })
+    const all = firsts.flat()
+    expect(all.length).toBeGreaterThan(40)
+    expect(new Set(all).size).toBe(all.length)
+  })
+
   it('begins with another part on each node that fetches the same', () => {
     const names = ['a', 'b', 'c', 'd']
     const firsts = names.map((self) => {

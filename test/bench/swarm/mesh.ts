@@ -1,6 +1,7 @@
 /** A mesh on a network of given links, and how long a file takes to reach all of it. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { MIB } from '@hubmesh/content'
 import { type Place, type Swarm, type SwarmNode, createSwarm } from '../../integration/local-swarm.ts'
 import { usageOf } from '../measure.ts'
 import { NO_UPSTREAM, publish, writeRandomFile } from '../samples.ts'
@@ -28,6 +29,9 @@ export interface Member {
   readonly site?: string
 }
 
+/** Not measured: nodes that have just started compile their code, and nodes run for weeks. */
+const WARM_UP_BYTES = 16 * MIB
+
 /** Ready when each knows each. */
 export const createMesh = async (seedPlace: Place, members: readonly Member[], seedSite = 'seed'): Promise<Mesh> => {
   const swarm = await createSwarm()
@@ -40,7 +44,7 @@ export const createMesh = async (seedPlace: Place, members: readonly Member[], s
     nodes.push(...(await Promise.all(members.map(start))))
     await Promise.all(nodes.map((node) => node.waitFor('all the others', isConnectedTo(members.length))))
     let spreads = 0
-    return {
+    const mesh: Mesh = {
       spread: async (size) => {
         const repo = `bench/file-${spreads++}`
         await publishFile(swarm, seed, { repo, size })
@@ -51,6 +55,8 @@ export const createMesh = async (seedPlace: Place, members: readonly Member[], s
       },
       [Symbol.asyncDispose]: () => swarm.stop(),
     }
+    await mesh.spread(WARM_UP_BYTES)
+    return mesh
   } catch (error) {
     await swarm.stop()
     throw error

@@ -60,7 +60,9 @@ export const createQueue = (
   }
 
   const fetchersOf = (set: string, now: number): readonly Path[] => {
-    const known = fetchers.get(set) ?? [...paths].filter((path) => holdings.isFetching(path, set, now))
+    // Nodes of a site begin at about the same time: one that is not heard of yet may just be asking for its part.
+    const known =
+      fetchers.get(set) ?? [...paths].filter((path) => path.sameSite || holdings.isFetching(path, set, now))
     fetchers.set(set, known)
     return known
   }
