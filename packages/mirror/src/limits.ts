@@ -62,9 +62,12 @@ export const READ_BYTES = 256 * KIB
 
 // --- Fetching whole files
 
-/** What is asked for at a time without a reader: keeps a source busy over 100 ms at 1 Gbit/s. */
-export const FETCH_CHUNKS = 64
-export const FETCH_BYTES = 16 * MIB
+/**
+ * What is asked for at a time without a reader. Nodes of a site that fetch the same split it among them: the part of each must keep
+ * its source busy. So much at most lies in memory when the disk is slower than the net.
+ */
+export const FETCH_CHUNKS = 256
+export const FETCH_BYTES = 64 * MIB
 /** Files with a chunk list that are fetched at a time, and files of one chunk. */
 export const FETCH_LISTS = 3
 export const FETCH_SINGLES = 32
