@@ -86,7 +86,12 @@ export interface Swarm extends AsyncDisposable {
 
 const CLI = fileURLToPath(new URL('../../apps/cli/bin/hubmesh.js', import.meta.url))
 /** As the root script `hubmesh` has them. */
-const NODE_FLAGS = ['--conditions=source', '--min-semi-space-size=8', '--max-semi-space-size=8']
+const NODE_FLAGS = [
+  '--conditions=source',
+  '--min-semi-space-size=8',
+  '--max-semi-space-size=8',
+  '--heap-growing-percent=100',
+]
 const READY_WITHIN_MS = 90_000 // on a machine that is busy with other things
 /** The contract: a node stops within 10 s. */
 const STOP_WITHIN_MS = 12_000

@@ -39,6 +39,19 @@ describe('exchange between honest nodes', () => {
     expect(taker.mesh.peers()[0]?.goodput).toBeGreaterThan(0)
   })
 
+  it('gives a chunk until it is released, and nothing after', async () => {
+    const [giver, taker] = [await lab.node(), await lab.node()]
+    const sample = sampleBlob(MIB, 9)
+    await seedBlob(giver, sample)
+    await connect(taker, giver)
+    const [want] = wantsOf(sample)
+    if (want === undefined) throw new Error('a chunk is needed')
+    const got = await taker.mesh.fetch(want, { priority: 'reader', signal: soon() })
+    expect(got.bytes.sha256).toBe(want.sha256)
+    got.release()
+    expect(() => got.bytes).toThrow('after its release')
+  })
+
   it('shares one file among two givers, which both contribute', async () => {
     const [first, second, taker] = [await lab.node(), await lab.node(), await lab.node()]
     const sample = sampleBlob(8 * MIB, 2)

@@ -42,6 +42,19 @@ describe('the order of asking', () => {
     expect(indexesOf(scheduler.next(1))).toEqual([30, 31, 20, 21, 10, 11, 12, 13, 0, 1, 2, 3])
   })
 
+  it('leaves all but what is read, while the disk is behind by 8 MiB', () => {
+    const { scheduler, peer, want } = createLab()
+    want(8, 'whole')
+    want(1, 'ahead', 20)
+    peer('far')
+    scheduler.hold(8 * MIB)
+    expect(indexesOf(scheduler.next(1))).toEqual([20])
+    scheduler.hold(-MIB)
+    expect(scheduler.next(2)).toEqual([])
+    scheduler.hold(-MIB)
+    expect(indexesOf(scheduler.next(3))).toEqual(upTo(8))
+  })
+
   it('begins with what few have, where nobody reads', () => {
     const { scheduler, peer, want } = createLab()
     want(6, 'whole')

@@ -6,7 +6,6 @@ import {
   PRIORITIES,
   type Priority,
   type VerifiedBytes,
-  orAbort,
 } from '@hubmesh/content'
 import { type Limits, RECENT_BYTES } from './limits.ts'
 
@@ -49,7 +48,7 @@ interface Flight {
   readonly ended: PromiseWithResolvers<void>
   priority: Priority
   isHere: boolean
-  /** While somebody may read them. Not in a map: V8 keeps what a map once held until a major collection. */
+  /** While somebody may read them. Not in a map: V8 keeps what a map once held until a full collection. */
   bytes: VerifiedBytes | undefined
   leases: number
   readonly abort: AbortController
@@ -73,11 +72,15 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
       const { priority, abort } = flight
       const { signal } = abort
       signal.throwIfAborted()
-      const chunk = await orAbort(source.fetch(job.want, { priority, signal }), signal)
-      requireWanted(job.want, chunk.bytes)
-      if (flight.leases > 0) recent.add(flight, chunk.bytes)
-      arrive(flight)
-      await job.store(chunk)
+      const chunk = await source.fetch(job.want, { priority, signal })
+      try {
+        requireWanted(job.want, chunk.bytes)
+        if (flight.leases > 0) recent.add(flight, chunk.bytes)
+        arrive(flight)
+        await job.store(chunk)
+      } finally {
+        chunk.release()
+      }
     }
     arrive(flight)
     flight.stored.resolve()

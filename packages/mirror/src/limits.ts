@@ -63,8 +63,8 @@ export const READ_BYTES = 256 * KIB
 // --- Fetching whole files
 
 /**
- * What is asked for at a time without a reader. Nodes of a site that fetch the same split it among them: the part of each must keep
- * its source busy. So much at most lies in memory when the disk is slower than the net.
+ * What is wanted at a time without a reader. Nodes of a site that fetch the same split it among them, and the part of each must
+ * keep its source busy. The source holds back by itself what the disk cannot take.
  */
 export const FETCH_CHUNKS = 256
 export const FETCH_BYTES = 64 * MIB

@@ -186,6 +186,7 @@ describe('a pull', () => {
     await expect(pulling).rejects.toThrow('enough')
     await at.library.stop()
     expect(at.link.waiting()).toBe(0)
+    expect(at.link.unreleased).toBe(0)
     const got = at.link.fetches.length - at.link.abandoned
 
     const again = await startOffice({ trust: [at.seed], store: at.store })
@@ -264,9 +265,10 @@ describe('a pull', () => {
         throw new MeshError('no-space', 'the disk is full')
       },
     })
-    const { library, snapshot } = await seedAndOffice({ 'large.bin': LARGE }, { store })
+    const { library, snapshot, link } = await seedAndOffice({ 'large.bin': LARGE }, { store })
     await expect(library.pull(REPO, 'main', signal)).rejects.toMatchObject({ code: 'no-space' })
     expect(Buffer.compare(await read(snapshot, 'large.bin'), LARGE)).toBe(0)
+    await until(() => link.unreleased === 0)
   })
 })
 

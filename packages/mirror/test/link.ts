@@ -23,6 +23,8 @@ export interface Link extends Swarm, ChunkSource {
   readonly provided: Cid[]
   readonly blocksAsked: Cid[]
   abandoned: number
+  /** Chunks that were handed over, and of which it was not yet said that they are stored or dropped. */
+  unreleased: number
   /** What `outlook` says. */
   expected: number | undefined
   connect(store: StoreParts): void
@@ -45,7 +47,10 @@ export const createLink = (): Link => {
     for (;;) {
       for (const { shelf } of stores) {
         const bytes = await shelf.read(want.set, want.index, new Uint8Array(MAX_CHUNK_BYTES))
-        if (bytes !== undefined) return { bytes: verify([bytes], want.sha256), from: 'seed', sameSite: false }
+        if (bytes === undefined) continue
+        link.unreleased += 1
+        const release = (): void => void (link.unreleased -= 1)
+        return { bytes: verify([bytes], want.sha256), from: 'seed', sameSite: false, release }
       }
       await untilEither(connected.promise, signal)
     }
@@ -58,6 +63,7 @@ export const createLink = (): Link => {
     provided: [],
     blocksAsked: [],
     abandoned: 0,
+    unreleased: 0,
     expected: undefined,
     hold: async () => {},
     start: async () => {},

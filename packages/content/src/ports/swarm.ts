@@ -58,9 +58,12 @@ export const PRIORITIES = ['reader', 'ahead', 'whole', 'prefetch'] as const
 export type Priority = (typeof PRIORITIES)[number]
 
 export interface FetchedChunk {
+  /** Not to be asked for after the release. */
   readonly bytes: VerifiedBytes
   readonly from: string
   readonly sameSite: boolean
+  /** It is stored, or dropped. Until then its bytes lie in memory, and too many of them hold the source back. */
+  release(): void
 }
 
 /** Where missing chunks come from. The mesh is one; what it costs and which site it is in is the source's own concern. */

@@ -51,7 +51,7 @@ export interface AskerOptions {
 
 interface Pending {
   readonly type: Question['type']
-  /** Gone with the answer: V8 keeps what a map once held until a major collection, and with it the answer's bytes. */
+  /** Gone with the answer: V8 keeps what a map once held until a full collection, and with it the answer's bytes. */
   settle: PromiseWithResolvers<{ message: Reply; payload: Uint8ArrayList }> | undefined
 }
 

@@ -1,5 +1,6 @@
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { type Cid, MeshError, type Signature, isMeshError } from '@hubmesh/content'
+import type { Uint8ArrayList } from 'uint8arraylist'
 import { BULK_WINDOW, DIAL_TIMEOUT, MAX_STREAMS_PER_PEER } from '../limits.ts'
 import { unlessAborted } from '../node/wait.ts'
 import { widenWindow } from '../node/wide-window.ts'
@@ -19,8 +20,8 @@ export interface PeerLink {
   /** Unproven bytes. @throws MeshError `not-ready`, `denied`, `busy`, `unreachable` */
   block(cid: Cid, signal: AbortSignal): Promise<Uint8Array>
   signatures(manifest: Cid, signal: AbortSignal): Promise<readonly Signature[]>
-  /** Unproven bytes, in the parts in which they came. @throws MeshError `not-ready`, `denied`, `busy`, `unreachable` */
-  chunk(chunk: { set: Cid; index: number; priority: WirePriority }, signal: AbortSignal): Promise<readonly Uint8Array[]>
+  /** Unproven bytes, for the caller to consume. @throws MeshError `not-ready`, `denied`, `busy`, `unreachable` */
+  chunk(chunk: { set: Cid; index: number; priority: WirePriority }, signal: AbortSignal): Promise<Uint8ArrayList>
   open(set: Cid, listener: SetListener): () => void
   /** A chunk will be asked for soon: opens its stream, so that it does not wait for that. */
   warm(): void
@@ -88,8 +89,7 @@ export const openLink = async (node: Libp2p, peer: PeerId, options: AskerOptions
     },
     chunk: async (chunk, signal) => {
       const asker = bulkNow ?? (await unlessAborted(bulkAsker(), signal))
-      const { payload } = await asker.ask({ type: 'chunk', ...chunk }, signal)
-      return [...payload]
+      return (await asker.ask({ type: 'chunk', ...chunk }, signal)).payload
     },
     open: questions.open,
     warm: () => void bulkAsker().catch(() => {}), // whoever asks for a chunk hears of it

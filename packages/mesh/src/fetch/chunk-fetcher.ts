@@ -5,9 +5,11 @@ import {
   type Log,
   type Meter,
   MeshError,
+  type VerifiedBytes,
   isMeshError,
   verify,
 } from '@hubmesh/content'
+import type { Uint8ArrayList } from 'uint8arraylist'
 import { SECOND, TICK } from '../limits.ts'
 import type { Gate } from '../node/gate.ts'
 import type { Peer, Peers } from '../peers.ts'
@@ -38,7 +40,7 @@ export interface ChunkFetcher extends ChunkSource {
 /** Who waits for a chunk. */
 interface Waiter {
   readonly want: ChunkWant
-  /** Gone with the chunk: V8 keeps what a map once held until a major collection, and with it the chunk's bytes. */
+  /** Gone with the chunk. */
   settle: PromiseWithResolvers<FetchedChunk> | undefined
 }
 
@@ -65,7 +67,10 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     const wanted = scheduler.want({ set, index, length, priority }, performance.now())
     const waiter: Waiter = { want, settle }
     waiters.set(wanted, waiter)
-    const onAbort = (): void => settle.reject(signal.reason)
+    const onAbort = (): void => {
+      waiter.settle = undefined // nobody would release what comes now
+      settle.reject(signal.reason)
+    }
     signal.addEventListener('abort', onAbort)
     sets.want(set)
     wake()
@@ -100,8 +105,8 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     try {
       if (peer.link === undefined || waiter === undefined) throw new MeshError('unreachable', 'the peer is gone')
       const { set, index } = waiter.want
-      const parts = await peer.link.chunk({ set, index, priority: request.want.priority }, abort.signal)
-      take(waiter, peer, parts)
+      const payload = await peer.link.chunk({ set, index, priority: request.want.priority }, abort.signal)
+      take(waiter, peer, consume(payload))
       outcome = 'arrived'
     } catch (error) {
       if (error !== superseded) outcome = outcomeOf(error)
@@ -120,7 +125,13 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     const bytes = verify(parts, want.sha256)
     meter.add('verifiedChunks', 1)
     meter.add('verifiedBytes', length)
-    settle?.resolve({ bytes, from: peer.peerId, sameSite: peer.path.sameSite })
+    if (settle === undefined) return // another was sooner
+    scheduler.hold(length)
+    const onRelease = (): void => {
+      scheduler.hold(-length)
+      wake()
+    }
+    settle.resolve(createFetched(bytes, peer, onRelease))
   }
 
   const countReceived = (peer: Peer, length: number): void => {
@@ -185,6 +196,35 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
       stopped = true
       clearInterval(timer)
       for (const { settle } of waiters.values()) settle?.reject(stopping())
+    },
+  }
+}
+
+/*
+ * Whoever waits for a chunk waits for long, and V8 takes the promises, maps and frames of the waiting for lasting: what they
+ * refer to when they are over stays in memory until a full collection, and the bytes of all chunks would. So nothing that
+ * waited keeps a chunk's bytes: what it refers to is emptied.
+ */
+
+const consume = (payload: Uint8ArrayList): Uint8Array[] => {
+  const parts = [...payload]
+  payload.consume(payload.byteLength)
+  return parts
+}
+
+const createFetched = (bytes: VerifiedBytes, peer: Peer, onRelease: () => void): FetchedChunk => {
+  let held: VerifiedBytes | undefined = bytes
+  return {
+    get bytes() {
+      if (held === undefined) throw new MeshError('bad-input', 'a chunk was used after its release')
+      return held
+    },
+    from: peer.peerId,
+    sameSite: peer.path.sameSite,
+    release: () => {
+      if (held === undefined) return
+      held = undefined
+      onRelease()
     },
   }
 }

@@ -61,8 +61,7 @@ export const createQueue = (
 
   const fetchersOf = (set: string, now: number): readonly Path[] => {
     // Nodes of a site begin at about the same time: one that is not heard of yet may just be asking for its part.
-    const known =
-      fetchers.get(set) ?? [...paths].filter((path) => path.sameSite || holdings.isFetching(path, set, now))
+    const known = fetchers.get(set) ?? [...paths].filter((path) => path.sameSite || holdings.isFetching(path, set, now))
     fetchers.set(set, known)
     return known
   }

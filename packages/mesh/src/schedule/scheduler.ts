@@ -1,4 +1,4 @@
-import { type Priority, PRIORITIES } from '@hubmesh/content'
+import { MIB, type Priority, PRIORITIES } from '@hubmesh/content'
 import { MAX_BACKOFF, MIN_DEADLINE, MIN_GOODPUT, SECOND } from '../limits.ts'
 import { createChooser } from './choose.ts'
 import { createDelays, createHedgeBudget } from './hedges.ts'
@@ -8,7 +8,7 @@ import { createQuietPaths } from './quiet.ts'
 import { createQueue } from './queue.ts'
 import { hashOf } from './rendezvous.ts'
 import { createSiteShare } from './site-share.ts'
-import { type Request, type Want, type Wanted, isAvoided, isComing, newWanted } from './wants.ts'
+import { type Request, type Want, type Wanted, isAvoided, isComing, isRead, newWanted } from './wants.ts'
 
 /** What came of a request: the chunk, or why not. `lacks`: the peer does not have it after all. */
 export type Outcome = 'arrived' | 'cancelled' | 'lacks' | 'busy' | 'wrong' | 'failed'
@@ -31,6 +31,8 @@ export interface Scheduler {
   raise(set: string, index: number, priority: Priority): void
   /** What is to be asked for now. It counts as under way until it has ended. */
   next(now: number): Request[]
+  /** What has come lies in memory until it is stored: so many bytes more, or fewer. */
+  hold(bytes: number): void
   /** Payload has come, also such as was not needed any more. */
   received(path: Path, bytes: number, now: number): void
   /** @param retryMs with `busy`: how long the peer is not to be asked */
@@ -49,6 +51,9 @@ const AVOID = 5 * SECOND
 const DEADLINE_FACTOR = 4
 /** However long all that is under way on its path may take, so much longer. */
 const END_GRACE = 10 * SECOND
+/** Bytes in memory that are not stored above which the disk is behind: then only what is read is asked for, until there are fewer. */
+const HELD_HIGH = 8 * MIB
+const HELD_LOW = 6 * MIB
 /** So often it is looked whether what is under way is better asked of one more, in ms. */
 const HELP_MS = 50
 
@@ -66,6 +71,8 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
   const chooser = createChooser({ holdings, paths, share, hedges, quiet: createQuietPaths(asked) })
   let turns = 0
   let wantedBytes = 0
+  let held = 0
+  let isBehind = false
   let helpedAt = -Infinity
 
   const want = (asks: Want, now: number): Wanted => {
@@ -98,12 +105,12 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     const requests: Request[] = []
     const inOrder = queue.inOrder(now)
     for (const want of inOrder) {
-      if (!chooser.hasRoomFor(want)) break
+      if (!chooser.hasRoomFor(want) || (isBehind && !isRead(want))) break
       const path = chooser.choose(want)
       if (path !== undefined) requests.push(ask(want, path, now))
     }
     for (const { want } of requests) queue.delete(want)
-    if (requests.length === 0 && now - helpedAt >= HELP_MS) {
+    if (requests.length === 0 && !isBehind && now - helpedAt >= HELP_MS) {
       helpedAt = now
       for (const { want, path } of chooser.takeOver(inOrder)) requests.push(ask(want, path, now))
       for (const { want } of requests) queue.delete(want)
@@ -191,6 +198,10 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     drop,
     raise,
     next,
+    hold: (bytes) => {
+      held += bytes
+      isBehind = held >= HELD_HIGH || (isBehind && held > HELD_LOW)
+    },
     received: (path, bytes, now) => {
       path.goodput.received(bytes, now)
       if (!path.sameSite) hedges.received(bytes)

@@ -131,6 +131,7 @@ export const fetchBlob = async (
       const got = await source.fetch(want, { priority: 'reader', signal })
       from.set(got.from, (from.get(got.from) ?? 0) + got.bytes.length)
       chunks[want.index] = Buffer.concat(got.bytes.parts)
+      got.release()
       await onChunk(want, from)
     }
   }
