@@ -5,15 +5,14 @@ import {
   type Log,
   type Meter,
   MeshError,
-  type VerifiedBytes,
   isMeshError,
   verify,
 } from '@hubmesh/content'
-import type { Uint8ArrayList } from 'uint8arraylist'
 import { SECOND, TICK } from '../limits.ts'
 import type { Gate } from '../node/gate.ts'
 import type { Peer, Peers } from '../peers.ts'
 import type { Outcome, Request, Scheduler, Wanted } from '../schedule/index.ts'
+import { consume, createFetched } from './fetched.ts'
 import type { RemoteSets } from './remote-sets.ts'
 
 export interface ChunkFetcherComponents {
@@ -131,7 +130,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
       scheduler.hold(-length)
       wake()
     }
-    settle.resolve(createFetched(bytes, peer, onRelease))
+    settle.resolve(createFetched({ bytes, from: peer.peerId, sameSite: peer.path.sameSite }, onRelease))
   }
 
   const countReceived = (peer: Peer, length: number): void => {
@@ -196,35 +195,6 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
       stopped = true
       clearInterval(timer)
       for (const { settle } of waiters.values()) settle?.reject(stopping())
-    },
-  }
-}
-
-/*
- * Whoever waits for a chunk waits for long, and V8 takes the promises, maps and frames of the waiting for lasting: what they
- * refer to when they are over stays in memory until a full collection, and the bytes of all chunks would. So nothing that
- * waited keeps a chunk's bytes: what it refers to is emptied.
- */
-
-const consume = (payload: Uint8ArrayList): Uint8Array[] => {
-  const parts = [...payload]
-  payload.consume(payload.byteLength)
-  return parts
-}
-
-const createFetched = (bytes: VerifiedBytes, peer: Peer, onRelease: () => void): FetchedChunk => {
-  let held: VerifiedBytes | undefined = bytes
-  return {
-    get bytes() {
-      if (held === undefined) throw new MeshError('bad-input', 'a chunk was used after its release')
-      return held
-    },
-    from: peer.peerId,
-    sameSite: peer.path.sameSite,
-    release: () => {
-      if (held === undefined) return
-      held = undefined
-      onRelease()
     },
   }
 }
