@@ -109,7 +109,11 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     cpuMs: 0,
     connect: (other) => {
       const rttMs = lines.rttMs(shape, other.shape)
-      const path = Object.assign(createPath(other.shape.id), { sameSite: other.shape.site === shape.site, rttMs })
+      const path = Object.assign(createPath(other.shape.id), {
+        site: other.shape.site,
+        sameSite: other.shape.site === shape.site,
+        rttMs,
+      })
       const connection: Connection = {
         node: other,
         path,

@@ -174,7 +174,12 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
       sets.detach(peer.peerId)
       scheduler.unlink(peer.path)
     } else {
-      Object.assign(peer.path, { sameSite: peer.site === site, rttMs: link.rttMs(), relayed: link.relayed })
+      Object.assign(peer.path, {
+        site: peer.site,
+        sameSite: peer.site === site,
+        rttMs: link.rttMs(),
+        relayed: link.relayed,
+      })
       scheduler.link(peer.path)
       sets.attach(link, peer.path)
       providers.onBack(peer.peerId)

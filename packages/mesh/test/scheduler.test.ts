@@ -69,27 +69,20 @@ describe('the order of asking', () => {
     ])
   })
 
-  it('begins with another part on each node of a site, though they have not heard of each other fetching', () => {
+  it.each([
+    ['that fetches the same', { has: [] }],
+    ['of a site, though they have not heard of each other fetching', { has: undefined, sameSite: true }],
+  ])('begins with another part on each node %s', (_which, { has, ...of }) => {
     const names = ['a', 'b', 'c', 'd']
     const firsts = names.map((self) => {
       const { scheduler, peer, want } = createLab({ self, length: MIB })
       want(COUNT, 'whole')
       peer('seed')
-      for (const name of names) if (name !== self) scheduler.link(Object.assign(createPath(name), { sameSite: true }))
-      return indexesOf(scheduler.next(1))
-    })
-    const all = firsts.flat()
-    expect(all.length).toBeGreaterThan(40)
-    expect(new Set(all).size).toBe(all.length)
-  })
-
-  it('begins with another part on each node that fetches the same', () => {
-    const names = ['a', 'b', 'c', 'd']
-    const firsts = names.map((self) => {
-      const { scheduler, peer, want } = createLab({ self, length: MIB })
-      want(COUNT, 'whole')
-      peer('seed')
-      for (const name of names) if (name !== self) peer(name, { has: [] })
+      for (const name of names) {
+        if (name === self) continue
+        if (has === undefined) scheduler.link(Object.assign(createPath(name), of))
+        else peer(name, { has })
+      }
       return indexesOf(scheduler.next(1))
     })
     const all = firsts.flat()
@@ -136,6 +129,27 @@ describe('a window', () => {
 })
 
 describe('of several peers', () => {
+  it('asks two of another site for what nobody reads, and others when they give nothing', () => {
+    const { scheduler, peer, want } = createLab({ length: MIB })
+    want(COUNT, 'whole')
+    const there = ['a', 'b', 'c', 'd'].map((id) => peer(id, { site: 'there' }))
+    const asked = new Set(scheduler.next(1).map(({ path }) => path))
+    expect(asked.size).toBe(2)
+    for (const path of asked) path.restUntil = 1000
+    const others = new Set(scheduler.next(2).map(({ path }) => path))
+    expect(others).toEqual(new Set(there.filter((path) => !asked.has(path))))
+  })
+
+  it('asks different ones of another site than others of its own do', () => {
+    const asked = ['self', 'mate', 'third', 'fourth', 'fifth', 'sixth'].map((self) => {
+      const { scheduler, peer, want } = createLab({ self, length: MIB })
+      want(COUNT, 'whole')
+      for (const id of ['a', 'b', 'c', 'd']) peer(id, { site: 'there' })
+      return [...new Set(scheduler.next(1).map(({ path }) => path.peerId))].toSorted().join()
+    })
+    expect(new Set(asked).size).toBeGreaterThan(2)
+  })
+
   it('one of the same site is asked, and waited for when it has no room', () => {
     const { scheduler, peer, want } = createLab()
     want(100, 'whole')

@@ -3,6 +3,7 @@ import type { HedgeBudget } from './hedges.ts'
 import type { Holdings } from './holdings.ts'
 import { type Path, type Room, expectedMs, roomOf } from './path.ts'
 import type { QuietPaths } from './quiet.ts'
+import { type Member, isBefore } from './rendezvous.ts'
 import type { SiteShare } from './site-share.ts'
 import { type Wanted, isAvoided, isRead } from './wants.ts'
 
@@ -33,20 +34,25 @@ interface Components {
   readonly share: SiteShare
   readonly hedges: HedgeBudget
   readonly quiet: QuietPaths
+  readonly self: Member
 }
 
 /** At the end, what is under way is asked of one more who gives it in less than that part of the time. */
 const SOONER = 0.5
 /** One that would take longer than all that is wanted is asked all the same if it takes so many times the best at most. */
 const WORSE = 2
+/** What nobody reads is asked of so many nodes of another site at most: more streams on the same line only make each other lose. */
+const SOURCES_PER_SITE = 2
 /** Of what is left to a node of our site, so many chunks at least stay with it: it has asked for them already. */
 const MIN_LEFT = 16
 
-export const createChooser = ({ holdings, paths, share, hedges, quiet }: Components): Chooser => {
+export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: Components): Chooser => {
   const rooms = new Map<Path, Room>()
   let now = 0
   /** How long all that is wanted takes, from all at once. */
   let allMs = 0
+  /** Each node has a line of its own, so that the nodes of a site ask different ones of another. */
+  const lineOfSelf = self.hash >>> 1
 
   const look = (at: number, wantedBytes: number): boolean => {
     now = at
@@ -98,12 +104,26 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet }: Compone
     return mate !== undefined && share.isLeftTo(mate, want, now, far.ms) ? undefined : far.path
   }
 
+  /** False where enough others of its site are before it in this node's own line, who have the chunk too. */
+  const isOneOfFew = (path: Path, want: Wanted): boolean => {
+    if (path.site === '' || path.sameSite || isRead(want)) return true
+    let before = 0
+    for (const [other, { bitmap }] of holdings.of(want.set)) {
+      if (other === path || other.site !== path.site || !bitmap.has(want.index) || !isUsable(other)) continue
+      if (isBefore(other, path, lineOfSelf) && (before += 1) >= SOURCES_PER_SITE) return false
+    }
+    return true
+  }
+
   /** What is read comes from the soonest; all else from whoever has room, so that nobody idles. */
   const chooseFar = (want: Wanted): { path: Path; ms: number } | undefined => {
-    const best = soonest(want, ({ relayed }) => !relayed) ?? soonest(want, () => true)
+    const best = soonest(want, (path) => !path.relayed && isOneOfFew(path, want)) ?? soonest(want, () => true)
     if (best === undefined || hasRoom(best.path, want)) return best
     if (isRead(want)) return undefined
-    const next = soonest(want, (path) => path.relayed === best.path.relayed && hasRoom(path, want))
+    const next = soonest(
+      want,
+      (path) => path.relayed === best.path.relayed && hasRoom(path, want) && isOneOfFew(path, want),
+    )
     return next !== undefined && next.ms <= Math.max(allMs, WORSE * best.ms) ? next : undefined
   }
 

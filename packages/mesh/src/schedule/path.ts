@@ -5,6 +5,8 @@ import { type Member, hashOf } from './rendezvous.ts'
 
 /** The way to another node: what was measured of it, what is under way on it, and whether it is to be used now. */
 export interface Path extends Member {
+  /** Where the node says that it stands; empty when it does not say. */
+  site: string
   /** The node stands at our site: what it gives costs nothing. */
   sameSite: boolean
   /** It leads through a relay, and costs its bandwidth: used where no other way brings the chunk. */
@@ -43,6 +45,7 @@ const UNMEASURED = MIB
 export const createPath = (peerId: string): Path => ({
   peerId,
   hash: hashOf(peerId),
+  site: '',
   sameSite: false,
   relayed: false,
   rttMs: 0,

@@ -68,7 +68,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
   const share = createSiteShare({ holdings, paths }, { self })
   const hedges = createHedgeBudget()
   const delays = createDelays()
-  const chooser = createChooser({ holdings, paths, share, hedges, quiet: createQuietPaths(asked) })
+  const chooser = createChooser({ holdings, paths, share, hedges, quiet: createQuietPaths(asked), self })
   let turns = 0
   let wantedBytes = 0
   let held = 0
