@@ -2,8 +2,9 @@ import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { afterEach, describe, expect, it } from 'vitest'
-import type { Unreached } from '@hubmesh/content'
+import { MeshError, type Unreached } from '@hubmesh/content'
 import { peerIdOf } from '@hubmesh/trust'
+import { whyUnasked, whyUnreached } from '../src/node/why-unreached.ts'
 import { type LabNode, createLab, networkKey, soon, until } from './support/lab.ts'
 import { createRaw } from './support/raw.ts'
 
@@ -79,6 +80,13 @@ describe('the reason why an address is not reached', () => {
   it('a node that has banned this one', async () => {
     const refusing = await createRaw(lab, { refuse: true })
     expect(await reasonAt(refusing.address)).toContain('may have banned this node')
+  })
+
+  it('a node that has banned this one, where its hanging up is seen while something is asked', () => {
+    const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' })
+    const error = new MeshError('unreachable', 'no exchange stream', { cause: reset })
+    expect(whyUnasked(error)).toContain('may have banned this node')
+    expect(whyUnreached(error)).toBe('it closed the connection')
   })
 
   it('is there until it is reached, and again after it is lost', async () => {

@@ -3,7 +3,7 @@ import { type Log, MeshError } from '@hubmesh/content'
 import { MAX_BACKOFF, SECOND } from '../limits.ts'
 import type { Gate } from '../node/gate.ts'
 import { wait } from '../node/wait.ts'
-import { whyUnreached } from '../node/why-unreached.ts'
+import { whyUnasked, whyUnreached } from '../node/why-unreached.ts'
 import type { Peer, Peers } from '../peers.ts'
 import { type PeerLink, openLink } from './link.ts'
 import type { Hello } from './messages.ts'
@@ -52,9 +52,14 @@ export const createLinks = (components: LinksComponents, hello: Hello): Links =>
     let delay = SECOND
     while (isConnected(id) && !stopping.signal.aborted) {
       const openedAt = performance.now()
-      const end = await use(id, onSettled).catch((error: unknown) => asMeshError(error))
+      let wasOpen = false
+      const onOpen = (): void => {
+        wasOpen = true
+        onSettled()
+      }
+      const end = await use(id, onOpen).catch((error: unknown) => asMeshError(error))
       onSettled()
-      peers.get(peerId).problem = whyUnreached(end)
+      peers.get(peerId).problem = wasOpen ? whyUnreached(end) : whyUnasked(end)
       if (end.code === 'bad-bytes') gate.breach(peerId, end.message)
       log.debug({ peerId, err: end }, 'a link ended')
       if (performance.now() - openedAt > MAX_BACKOFF) delay = SECOND

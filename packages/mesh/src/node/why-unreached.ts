@@ -4,6 +4,8 @@ import { DIAL_TIMEOUT, SECOND } from '../limits.ts'
 export const CLOSED_AT_ONCE =
   'it closes each connection at once: it may have banned this node, or have as many connections as it takes'
 
+const CLOSED = 'it closed the connection'
+
 /** Which errors of a dial have which likely reason. libp2p's classes may be there twice: names, codes and texts tell. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/Remote closed connection during opening/, CLOSED_AT_ONCE], // while the first stream was being opened
@@ -24,7 +26,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/DialDeniedError/, 'it is banned here'],
   [/NoValidAddressesError/, 'this node has no transport for such an address'],
   [/Can not dial self/, 'that is this node itself'],
-  [/ECONNRESET|EPIPE|Unexpected EOF/, 'it closed the connection'],
+  [/ECONNRESET|EPIPE|Unexpected EOF/, CLOSED],
 ]
 
 /** The likely reason why a dial, or the first words after it, failed: for the person who runs the node. */
@@ -32,6 +34,12 @@ export const whyUnreached = (error: unknown): string => {
   const text = textOf(error)
   const known = REASONS.find(([pattern]) => pattern.test(text))
   return known?.[1] ?? (error instanceof Error ? error.message : String(error)).slice(0, 200)
+}
+
+/** The same of a connection that has come about, and on which nothing could be asked: who closes it then does so each time. */
+export const whyUnasked = (error: unknown): string => {
+  const why = whyUnreached(error)
+  return why === CLOSED ? CLOSED_AT_ONCE : why
 }
 
 /** Several addresses of one name fail each for itself. */
