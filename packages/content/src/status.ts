@@ -15,6 +15,11 @@ export interface NodeStatus {
   transfers: TransferStatus[]
   store: StoreStatus
   counters: Counters
+  /**
+   * Copies that came into this site of what this node brought in, as far as it knows: what is over 1 was wasted, or came
+   * though another node of the site had it. Null before anything was brought in.
+   */
+  wanCopies: number | null
   refusals: Refusal[]
   /** What this node mirrors from upstream; empty on an office. */
   mirrors: MirrorStatus[]
@@ -80,10 +85,15 @@ export interface Counters {
   upstreamBytes: number
   /** Chunk payload from outside the site. */
   wanBytes: number
+  /**
+   * Of it, what was proven, and no connected node of the site had said to have: summed over the nodes of a site, the bytes
+   * that it needed once.
+   */
+  broughtBytes: number
   siteBytes: number
   /** Bytes that other blobs on this disk supplied. */
   localBytes: number
-  /** Chunk payload that was proven and wanted: `wanBytes` over it is this node's part of the copies that its site fetched. */
+  /** Chunk payload that was proven and wanted. */
   verifiedBytes: number
   verifiedChunks: number
   rejectedChunks: number
@@ -92,6 +102,7 @@ export interface Counters {
 export const zeroCounters = (): Counters => ({
   upstreamBytes: 0,
   wanBytes: 0,
+  broughtBytes: 0,
   siteBytes: 0,
   localBytes: 0,
   verifiedBytes: 0,

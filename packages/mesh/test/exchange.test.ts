@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { MIB, encodeBlock } from '@hubmesh/content'
 import { sampleBlob } from '@hubmesh/testing'
 import {
+  type Store,
   connect,
   countersOf,
   createLab,
@@ -32,6 +33,7 @@ describe('exchange between honest nodes', () => {
       verifiedBytes: sample.size,
       rejectedChunks: 0,
       wanBytes: sample.size,
+      broughtBytes: sample.size,
       siteBytes: 0,
     })
     expect(taker.mesh.peers()).toMatchObject([{ site: 'far', connected: true, bytesIn: sample.size, bytesOut: 0 }])
@@ -77,6 +79,27 @@ describe('exchange between honest nodes', () => {
     await until('both can give', () => taker.mesh.outlook(first) !== undefined)
     const { from } = await fetchBlob(taker.mesh, sample)
     expect(from.get(far.mesh.peerId) ?? 0).toBeLessThan(sample.size / 10)
+  })
+
+  it('tells what it brought into its site from what another there had, and did not give', async () => {
+    const { promise: over, resolve: end } = Promise.withResolvers<void>()
+    const stuck = ({ shelf }: Store): Partial<Store> => ({
+      shelf: { ...shelf, read: (...args) => over.then(() => shelf.read(...args)) },
+    })
+    const [far, near, taker] = [await lab.node({ site: 'far' }), await lab.node({ change: stuck }), await lab.node()]
+    lab.defer(async () => end())
+    const sample = sampleBlob(MIB, 10)
+    const [want] = wantsOf(sample)
+    if (want === undefined) throw new Error('a chunk is needed')
+    await Promise.all([seedBlob(far, sample), seedBlob(near, sample)])
+    await connect(taker, near)
+    taker.mesh.prepare(want.set)
+    await until('it has said what it has', () => taker.mesh.outlook(want) !== undefined)
+    await connect(taker, far)
+    const got = await taker.mesh.fetch(want, { priority: 'reader', signal: soon() })
+    expect(got.from).toBe(far.mesh.peerId)
+    got.release()
+    expect(countersOf(taker)).toMatchObject({ wanBytes: want.length, verifiedBytes: want.length, broughtBytes: 0 })
   })
 
   it('completes from the other when a giver is stopped half way', async () => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type {
   BlobStore,
   CatalogStore,
+  Counters,
   Library,
   Meter,
   NodeStatus,
@@ -50,10 +51,14 @@ export const createStatus = (components: StatusComponents, facts: StatusFacts): 
     transfers: library.transfers(),
     store: blobs.usage(),
     counters: meter.read(),
+    wanCopies: wanCopies(meter.read()),
     refusals: [...catalogs.refusals()],
     mirrors: origin?.state() ?? [],
   })
 }
+
+const wanCopies = ({ wanBytes, broughtBytes }: Counters): number | null =>
+  broughtBytes === 0 ? null : wanBytes / broughtBytes
 
 /** A seed is ready by itself; a peer when it has somebody to ask, who offers something that it may believe. */
 const readiness = ({ swarm, origin, catalogs }: StatusComponents, { joinProblem }: StatusFacts): ReadyStatus => {

@@ -48,7 +48,9 @@ const describe = (answer: NodeStatus, gateway: string): string => {
     `holds     ${formatBytes(store.bytes)}${quota} in ${store.blobs} files`,
     `received  ${formatBytes(counters.upstreamBytes)} upstream, ${formatBytes(counters.wanBytes)} other sites, ` +
       `${formatBytes(counters.siteBytes)} this site, ${formatBytes(counters.localBytes)} own disk`,
-    ...(counters.verifiedBytes === 0 ? [] : [`wan       ${wanCopies(counters)} copies of it by this node`]),
+    ...(answer.wanCopies === null
+      ? []
+      : [`wan       ${answer.wanCopies.toFixed(2)} copies into ${printable(answer.site)}, as far as this node knows`]),
     ...(counters.rejectedChunks === 0
       ? []
       : [`rejected  ${counters.rejectedChunks} chunks that were not what they claimed`]),
@@ -60,9 +62,6 @@ const describe = (answer: NodeStatus, gateway: string): string => {
   ]
   return `${sections.join('\n').trimEnd()}\n`
 }
-
-/** The sum over a site's nodes that fetched the same is how often it came over the WAN. */
-const wanCopies = ({ wanBytes, verifiedBytes }: NodeStatus['counters']): string => (wanBytes / verifiedBytes).toFixed(2)
 
 const section = (title: string, rows: number, table: () => string): string[] =>
   rows === 0 ? [] : [`\n${title}\n${table().trimEnd()}`]

@@ -70,6 +70,7 @@ export const SCHEMAS = {
   Counters: object<Counters>({
     upstreamBytes: WHOLE,
     wanBytes: WHOLE,
+    broughtBytes: WHOLE,
     siteBytes: WHOLE,
     localBytes: WHOLE,
     verifiedBytes: WHOLE,
@@ -106,6 +107,10 @@ export const SCHEMAS = {
     transfers: list(ref('Transfer')),
     store: ref('Store'),
     counters: ref('Counters'),
+    wanCopies: {
+      ...orNull('number'),
+      description: 'wanBytes over broughtBytes: copies that came into this site, as far as this node knows.',
+    },
     refusals: list(ref('Refusal')),
     mirrors: list(ref('Mirror')),
   }),

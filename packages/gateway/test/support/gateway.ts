@@ -39,6 +39,7 @@ const testStatus = (): NodeStatus => ({
   transfers: [],
   store: { bytes: 0, quota: null, blobs: 0 },
   counters: zeroCounters(),
+  wanCopies: null,
   refusals: [],
   mirrors: [],
 })

@@ -125,6 +125,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     meter.add('verifiedChunks', 1)
     meter.add('verifiedBytes', length)
     if (settle === undefined) return // another was sooner
+    if (!peer.path.sameSite && !isAtSite(want)) meter.add('broughtBytes', length)
     scheduler.hold(length)
     const onRelease = (): void => {
       scheduler.hold(-length)
@@ -132,6 +133,13 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     }
     settle.resolve(createFetched({ bytes, from: peer.peerId, sameSite: peer.path.sameSite }, onRelease))
   }
+
+  /** A node of our site has the chunk, as far as it has told. */
+  const isAtSite = ({ set, index }: ChunkWant): boolean =>
+    scheduler.holdings
+      .of(set)
+      .entries()
+      .some(([path, { bitmap }]) => path.sameSite && bitmap.has(index))
 
   const countReceived = (peer: Peer, length: number): void => {
     peer.bytesIn += length
