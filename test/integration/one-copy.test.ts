@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { MIB } from '@hubmesh/content'
-import { sampleBlob } from '@hubmesh/testing'
+import { parseExposition, sampleBlob } from '@hubmesh/testing'
 import { NO_UPSTREAM } from '../bench/samples.ts'
 import { type Swarm, type SwarmNode, createSwarm } from './local-swarm.ts'
 import { publishBlob } from './publish-blob.ts'
@@ -51,6 +51,23 @@ describe('two nodes of a site that pull the same at once', () => {
     const [ofFirst, ofSecond] = [await wanCopies(first), await wanCopies(second)]
     expect(Math.min(ofFirst, ofSecond)).toBeGreaterThan(0.25) // both do their part
     expect(ofFirst + ofSecond).toBeLessThan(1.3) // 1.0 to 1.07; 2.0 if each came for itself
+  })
+
+  it('and say so: what came over what the site needed once, summed over both', async () => {
+    const scrapes = await Promise.all(
+      nodes.map(async ({ gateway }) => parseExposition(await (await fetch(`${gateway}/-/metrics`)).text())),
+    )
+    const sum = (name: string): number =>
+      scrapes.reduce((total, { value }) => total + value(name, { site: 'tokyo' }), 0)
+    const [came, needed] = [sum('hubmesh_wan_bytes_total'), sum('hubmesh_brought_bytes_total')]
+    expect(needed).toBeGreaterThanOrEqual(model.size) // each chunk was first at one of them
+    expect(needed).toBeLessThan(1.1 * model.size) // what both received at the same moment neither could know of
+    expect(came / needed).toBeGreaterThanOrEqual(1)
+    expect(came / needed).toBeLessThanOrEqual(came / model.size)
+    expect(scrapes.map(({ value }) => value('hubmesh_site_nodes'))).toEqual([2, 2])
+    const { counters, wanCopies: told } = await nodes[0].status()
+    expect(told).toBe(counters.wanBytes / counters.broughtBytes)
+    expect((await nodes[0].cli('status')).stdout).toContain(`${told?.toFixed(2)} copies into tokyo`)
   })
 
   it('go on alone when the other is killed', async () => {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Library, type Log, type Meter, type NodeStatus, type RepoRef, repoKey } from '@hubmesh/content'
+import { type Library, type Log, type NodeStatus, type RepoRef, repoKey } from '@hubmesh/content'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Access, type Visitor, createAccess } from './access.ts'
 import { type Answer, type HeaderFields, respond, withTag } from './answer.ts'
@@ -9,6 +9,8 @@ import { headerText } from './http/headers.ts'
 import { parseRoute } from './http/parse-route.ts'
 import type { Route, ShortNames } from './http/route.ts'
 import { isOwnTarget, querySuffix } from './http/target.ts'
+import { createProcessMeter } from './metrics/process-meter.ts'
+import { createRequestMeter } from './metrics/request-meter.ts'
 import { answerRoute, isBytesRoute, refuseMethod } from './routes/index.ts'
 import type { GatewayRequest, Room } from './routes/request.ts'
 import { type RequestsUnderWay, createServer, listen, stopServer } from './server.ts'
@@ -17,8 +19,6 @@ export interface GatewayComponents {
   readonly library: Library
   readonly status: () => Promise<NodeStatus>
   readonly log: Log
-  /** Taken for the metrics to come; nothing that the gateway does is counted yet. */
-  readonly meter?: Meter
 }
 
 export interface GatewayOptions {
@@ -44,14 +44,27 @@ export interface Gateway {
 /** A gateway as Hub clients expect the Hub, over what the library has. Once stopped it is not started again. */
 export const createGateway = (components: GatewayComponents, options: GatewayOptions): Gateway => {
   const { library, status, log } = components
-  const room: Room = { library, status, log, pool: createBufferPool() }
   const access = createAccess({ host: options.host, hosts: options.hosts ?? [], origins: options.origins ?? [] })
   const names = shortNames(options.aliases ?? {})
   const underWay = new Map<Promise<void>, AbortController>()
+  const requestMeter = createRequestMeter()
+  const processMeter = createProcessMeter()
+  const metrics: Room['metrics'] = () => [
+    {
+      name: 'hubmesh_gateway_open_requests',
+      type: 'gauge',
+      help: 'Requests that are being answered.',
+      samples: [{ value: underWay.size }],
+    },
+    ...requestMeter.metrics(),
+    ...processMeter.metrics(),
+  ]
+  const room: Room = { library, status, log, pool: createBufferPool(), metrics }
   const app = createServer(log)
 
   app.addHook('onRequest', async (request, reply) => {
     request.meshRoute = parseRoute(request.originalUrl, names)
+    requestMeter.watch(request.meshRoute.kind, reply.raw)
     const visitor = visitorOf(request)
     request.visitor = visitor
     const answer = access.judge(visitor) ?? refuseMethod(visitor, request.meshRoute)
@@ -90,8 +103,15 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
     },
   }
   return {
-    start: () => listen(app, options),
-    stop: () => stopServer(app, requests),
+    start: async () => {
+      const listening = await listen(app, options)
+      processMeter.start()
+      return listening
+    },
+    stop: () => {
+      processMeter.stop()
+      return stopServer(app, requests)
+    },
   }
 }
 

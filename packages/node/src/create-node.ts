@@ -109,7 +109,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   )
   const { host, port } = parseHostPort(config.gateway.listen)
   const gateway = createGateway(
-    { library, status, log: log.room('gateway'), meter },
+    { library, status, log: log.room('gateway') },
     { host, port, hosts: config.gateway.hosts, origins: config.gateway.origins, aliases: aliasesOf(config) },
   )
 

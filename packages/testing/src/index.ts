@@ -5,6 +5,7 @@
  *     await hub.addRepo('owner/name', { files: { 'README.md': '# Hello' } })
  *     blobStoreSuite('memory', async () => createMemoryStore())
  */
+export * from './exposition.ts'
 export * from './fixtures/build-repo.ts'
 export * from './fixtures/flip-bit.ts'
 export * from './fixtures/pseudo-random.ts'

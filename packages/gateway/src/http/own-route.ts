@@ -1,9 +1,14 @@
 import { type Route, type ShortNames, UNKNOWN, repoRoute, typeOf } from './route.ts'
 
+const PROBES = ['healthz', 'readyz', 'metrics'] as const
+
 /** Our own pages, below `/-/`. */
 export const parseOwn = (segments: readonly string[], names: ShortNames): Route => {
   const [, first, second, third = '', ...rest] = segments
-  if (second === undefined) return first === 'healthz' || first === 'readyz' ? { kind: first } : UNKNOWN
+  if (second === undefined) {
+    const kind = PROBES.find((name) => name === first)
+    return kind === undefined ? UNKNOWN : { kind }
+  }
   if (first !== 'api') return UNKNOWN
   if (second === 'repos' && rest.length > 1) return parseRepo(third, segments, names)
   if (third !== '') return UNKNOWN

@@ -20,7 +20,7 @@ type RepoKind =
 
 type BareKind =
   | ('whoami' | 'agent-harnesses' | 'telemetry')
-  | ('healthz' | 'readyz' | 'status' | 'openapi')
+  | ('healthz' | 'readyz' | 'status' | 'metrics' | 'openapi')
   /** `git clone`, LFS locks and uploads: not offered. */
   | 'git'
   /** A repo of a type that the mesh does not carry, or an id that no repo can have. */

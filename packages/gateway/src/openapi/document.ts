@@ -16,6 +16,13 @@ const OWN_PATHS = {
     summary: 'What this node holds, does and sees.',
     responses: { 200: json('Its status.', ref('Status')) },
   }),
+  ...read('metrics', '/-/metrics', {
+    summary: 'The same in figures, and what the gateway counts, for Prometheus.',
+    responses: {
+      200: { description: 'Text format 0.0.4.', content: { 'text/plain': { schema: TEXT } } },
+      503: failure('Too busy to say.'),
+    },
+  }),
   ...read('openapi', '/-/api/openapi.json', {
     summary: 'This document.',
     responses: { 200: json('It.', { type: 'object' }) },

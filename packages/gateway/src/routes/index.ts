@@ -9,6 +9,7 @@ import { info } from './info.ts'
 import { ipfs } from './ipfs.ts'
 import { lfsBatch } from './lfs.ts'
 import { list } from './listing.ts'
+import { metrics } from './metrics.ts'
 import { pathsInfo } from './paths-info.ts'
 import { authCheck, commits, refs } from './refs.ts'
 import type { GatewayRequest, Handler, Room } from './request.ts'
@@ -39,6 +40,7 @@ const HANDLERS: { readonly [Kind in Route['kind']]: Handler<Kind> } = {
   healthz: small.healthz,
   readyz: small.readyz,
   status: small.status,
+  metrics,
   openapi: () => json(OPENAPI),
   // Nothing is hidden behind such a name: no need to look like what is private.
   'no-repo': () =>

@@ -3,6 +3,7 @@ import type { Library, Log, NodeStatus, RepoRef } from '@hubmesh/content'
 import type { Answer } from '../answer.ts'
 import type { BufferPool } from '../body/buffer-pool.ts'
 import type { Route } from '../http/route.ts'
+import type { Metric } from '../metrics/exposition.ts'
 import { BYTES_PATIENCE_MS, type Deadline, createDeadline } from '../patience.ts'
 
 /** What the routes work with. */
@@ -11,6 +12,8 @@ export interface Room {
   readonly status: () => Promise<NodeStatus>
   readonly log: Log
   readonly pool: BufferPool
+  /** What the gateway counts itself. */
+  readonly metrics: () => Metric[]
 }
 
 /** One HTTP request, parsed as far as all routes need it. */
@@ -29,6 +32,9 @@ export interface GatewayRequest {
   /** Ends when the client leaves or the gateway stops. */
   readonly signal: AbortSignal
 }
+
+/** For a node that is busy to say how it is. */
+export const STATUS_PATIENCE_MS = 5_000
 
 export type Handler<Kind extends Route['kind']> = (
   room: Room,

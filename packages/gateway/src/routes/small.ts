@@ -2,10 +2,8 @@ import { isFile } from '@hubmesh/content'
 import { type Answer, json, text } from '../answer.ts'
 import { errorAnswer } from '../errors.ts'
 import { within } from '../patience.ts'
-import { type Handler, bytesDeadline } from './request.ts'
+import { type Handler, STATUS_PATIENCE_MS, bytesDeadline } from './request.ts'
 import { pinQuery, renamed, snapshotHeaders } from './snapshot.ts'
-
-const STATUS_PATIENCE_MS = 5_000
 
 /** Everybody who can reach this gateway may read: whatever token comes is good, and none is not logged in, as at the Hub. */
 export const whoami: Handler<'whoami'> = (_room, _route, { headers }): Answer =>
