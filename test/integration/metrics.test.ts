@@ -72,3 +72,13 @@ it('tells no secret', async () => {
     expect(secrets.filter((secret) => secret === '' || text.includes(secret))).toEqual([])
   }
 })
+
+it('has what the queries and alerts of the README ask for', async () => {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  const queries = readme.split('\n').filter((line) => /^ {4}.*hubmesh_/.test(line))
+  const asked = new Set(queries.flatMap((line) => line.match(/hubmesh_\w+/g) ?? []))
+  const { samples } = await scrape(office)
+  const told = new Set(samples.map(({ name }) => name))
+  expect(asked.size).toBeGreaterThan(5)
+  expect([...asked].filter((name) => !told.has(name))).toEqual([])
+})
