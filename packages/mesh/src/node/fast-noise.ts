@@ -3,6 +3,7 @@ import { type ICryptoInterface, noise } from '@chainsafe/libp2p-noise'
 import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
 import type { ConnectionEncrypter, MessageStream, PeerId } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { writeWhole } from './whole-writes.ts'
 
 type Bytes = Uint8Array | Uint8ArrayList
 type NoiseFactory = ReturnType<typeof noise>
@@ -34,6 +35,7 @@ const afterHandshake = (encrypter: ConnectionEncrypter, onBytes: OnBytes): Conne
     const peerId = secured.remotePeer.toString()
     connection.addEventListener('message', ({ data }) => onBytes(peerId, data.byteLength))
     copyWhenFull(secured.connection)
+    writeWhole(connection)
     return secured
   }
   const secureInbound = encrypter.secureInbound.bind(encrypter)
