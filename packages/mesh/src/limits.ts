@@ -71,8 +71,9 @@ export const WRITE_LOW = 256 * KIB
 export const SEND_STALL = 30 * SECOND
 /** Heads that a peer asked for and leaves unread, in bytes: it is stuck. */
 export const MAX_UNSENT_HEADS = 4 * MIB
-/** Additions to bitmaps are collected for so long. */
+/** Additions to bitmaps are told at once, but not again within that time: to a node of our site, and to all others. */
 export const HAS_DELAY = 50
+export const HAS_DELAY_FAR = 200
 /** Indexes of one `has`; when more have gathered, the whole bitmap is sent again. */
 export const MAX_HAS_INDEXES = 1024
 /** Bytes of a bitmap in one frame. */

@@ -47,10 +47,15 @@ type Job = Extract<Request, { type: 'block' | 'signatures' | 'open' }>
 
 export const createSession = (components: SessionComponents): Session => {
   const { blocks, shelf, catalogs, outbox, hello, onOpen, onFailure } = components
-  const subscriptions = createSubscriptions({ shelf, outbox, onFailure: (error) => fail(error) })
+  const subscriptions = createSubscriptions({
+    shelf,
+    outbox,
+    otherSite: () => elsewhere,
+    onFailure: (error) => fail(error),
+  })
+  let elsewhere = true
   const queue: Job[] = []
   let greeted = false
-  let elsewhere = true
   let tellsHeads = false
   let working: Promise<void> | undefined
   let roomMade = (): void => {}

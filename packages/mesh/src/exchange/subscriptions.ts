@@ -1,5 +1,5 @@
 import { type Bitmap, type ChunkShelf, type Cid, MeshError } from '@hubmesh/content'
-import { HAS_DELAY, HAVE_PIECE_BYTES, MAX_HAS_INDEXES, MAX_OPEN_SETS } from '../limits.ts'
+import { HAS_DELAY, HAS_DELAY_FAR, HAVE_PIECE_BYTES, MAX_HAS_INDEXES, MAX_OPEN_SETS } from '../limits.ts'
 import { encodeMessage } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -23,26 +23,38 @@ interface OpenSet {
 export interface SubscriptionsComponents {
   readonly shelf: ChunkShelf
   readonly outbox: Outbox
+  /** The asker stands at another site. */
+  readonly otherSite: () => boolean
   /** What came could not be told: what the asker knows is out of date. */
   readonly onFailure: (error: unknown) => void
 }
 
-export const createSubscriptions = ({ shelf, outbox, onFailure }: SubscriptionsComponents): Subscriptions => {
+export const createSubscriptions = ({
+  shelf,
+  outbox,
+  otherSite,
+  onFailure,
+}: SubscriptionsComponents): Subscriptions => {
   const sets = new Map<number, OpenSet>()
   let timer: NodeJS.Timeout | undefined
+  let toldAt = -Infinity
   let flushing = Promise.resolve()
 
   const onHave = (set: Cid, index: number): void => {
     for (const open of sets.values()) {
       if (open.set !== set) continue
       if (open.added.push(index) > MAX_HAS_INDEXES) Object.assign(open, { added: [index], told: false })
-      timer ??= setTimeout(flush, HAS_DELAY)
+      timer ??= setTimeout(flush, untilNext())
     }
   }
   const stopListening = shelf.onHave(onHave)
 
+  /** A frame for each chunk would be a message to encrypt at one end and to look through at the other, for every peer. */
+  const untilNext = (): number => Math.max(0, toldAt + (otherSite() ? HAS_DELAY_FAR : HAS_DELAY) - performance.now())
+
   const flush = (): void => {
     timer = undefined
+    toldAt = performance.now()
     flushing = flushing.then(tellAll).catch(onFailure)
   }
 
