@@ -1,39 +1,12 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import { Bitmap, KIB, MIB, type Priority } from '@hubmesh/content'
-import { type Path, type Request, type Scheduler, createPath, createScheduler } from '../src/schedule/index.ts'
-
-const SET = 'a list'
-const COUNT = 400
-
-/** A node, with what it knows of others. */
-const createLab = ({ self = 'self', length = 256 * KIB } = {}) => {
-  const scheduler: Scheduler = createScheduler({ self })
-  /** A peer that gives 64 MiB/s. It has all, or `has`. */
-  const peer = (id: string, { has, ...options }: Partial<Path> & { has?: readonly number[] } = {}): Path => {
-    const path = Object.assign(createPath(id), { rttMs: 20, ...options })
-    path.goodput.busy(1, -1000)
-    path.goodput.received(64 * MIB, 0)
-    path.goodput.busy(0, 0)
-    scheduler.link(path)
-    scheduler.holdings.tell(path, SET, has === undefined ? Bitmap.full(COUNT) : new Bitmap(COUNT), 0)
-    if (has !== undefined) scheduler.holdings.gain(path, SET, has, 0)
-    scheduler.touch()
-    return path
-  }
-  const want = (count: number, priority: Priority, first = 0): void => {
-    for (let at = 0; at < count; at += 1) scheduler.want({ set: SET, index: first + at, length, priority }, 0)
-  }
-  return { scheduler, peer, want }
-}
-
-const indexesOf = (requests: readonly Request[]): number[] => requests.map(({ want }) => want.index)
-const byNumber = (a: number, b: number): number => a - b
-const upTo = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+import { type Path, createPath } from '../src/schedule/index.ts'
+import { COUNT, SET, byNumber, createSchedulerLab, indexesOf, upTo } from './support/scheduler-lab.ts'
 
 describe('the order of asking', () => {
   it('is that of reading for readers, who come before all else', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(4, 'prefetch', 0)
     want(4, 'whole', 10)
     want(2, 'ahead', 20)
@@ -43,7 +16,7 @@ describe('the order of asking', () => {
   })
 
   it('leaves all but what is read, while the disk is behind by 8 MiB', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(8, 'whole')
     want(1, 'ahead', 20)
     peer('far')
@@ -56,7 +29,7 @@ describe('the order of asking', () => {
   })
 
   it('begins with what few have, where nobody reads', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(6, 'whole')
     peer('all')
     peer('some', { has: [0, 1, 2, 3] })
@@ -75,7 +48,7 @@ describe('the order of asking', () => {
   ])('begins with another part on each node %s', (_which, { has, ...of }) => {
     const names = ['a', 'b', 'c', 'd']
     const firsts = names.map((self) => {
-      const { scheduler, peer, want } = createLab({ self, length: MIB })
+      const { scheduler, peer, want } = createSchedulerLab({ self, length: MIB })
       want(COUNT, 'whole')
       peer('seed')
       for (const name of names) {
@@ -91,7 +64,7 @@ describe('the order of asking', () => {
   })
 
   it('rises with the priority', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(20, 'prefetch')
     scheduler.raise(SET, 19, 'reader')
     peer('far')
@@ -102,7 +75,7 @@ describe('the order of asking', () => {
 describe('a window', () => {
   /** Chunks that are asked for when so many have come of the first that were. */
   const askedAfter = (arrived: number, priority: Priority): number => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(COUNT, 'whole')
     const path = peer('far')
     const first = scheduler.next(1)
@@ -130,7 +103,7 @@ describe('a window', () => {
 
 describe('of several peers', () => {
   it('asks two of another site for what nobody reads, and others when they give nothing', () => {
-    const { scheduler, peer, want } = createLab({ length: MIB })
+    const { scheduler, peer, want } = createSchedulerLab({ length: MIB })
     want(COUNT, 'whole')
     const there = ['a', 'b', 'c', 'd'].map((id) => peer(id, { site: 'there' }))
     const asked = new Set(scheduler.next(1).map(({ path }) => path))
@@ -142,7 +115,7 @@ describe('of several peers', () => {
 
   it('asks different ones of another site than others of its own do', () => {
     const asked = ['self', 'mate', 'third', 'fourth', 'fifth', 'sixth'].map((self) => {
-      const { scheduler, peer, want } = createLab({ self, length: MIB })
+      const { scheduler, peer, want } = createSchedulerLab({ self, length: MIB })
       want(COUNT, 'whole')
       for (const id of ['a', 'b', 'c', 'd']) peer(id, { site: 'there' })
       return [...new Set(scheduler.next(1).map(({ path }) => path.peerId))].toSorted().join()
@@ -151,7 +124,7 @@ describe('of several peers', () => {
   })
 
   it('one of the same site is asked, and waited for when it has no room', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(100, 'whole')
     const near = peer('near', { sameSite: true })
     peer('far')
@@ -161,7 +134,7 @@ describe('of several peers', () => {
 
   it('all give what nobody reads, and the soonest what a reader waits for', () => {
     const asked = (priority: Priority): Set<string> => {
-      const { scheduler, peer, want } = createLab({ length: MIB })
+      const { scheduler, peer, want } = createSchedulerLab({ length: MIB })
       want(200, priority)
       peer('near-looking', { rttMs: 1 })
       peer('far-looking', { rttMs: 1000 })
@@ -172,7 +145,7 @@ describe('of several peers', () => {
   })
 
   it('one that has failed a chunk is not asked for it again so soon', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(1, 'reader')
     const path = peer('far')
     const [request] = scheduler.next(1)
@@ -183,7 +156,7 @@ describe('of several peers', () => {
   })
 
   it('one that fails rests longer each time, and one that was busy as long as it says', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(COUNT, 'reader')
     peer('far')
     let now = 0
@@ -204,7 +177,7 @@ describe('of several peers', () => {
 describe('what is under way', () => {
   /** One request, by now late or not, and another peer. */
   const underWay = (options: Partial<Path> = {}, count = 1) => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(count, 'whole')
     peer('first')
     const requests = scheduler.next(1)
@@ -237,7 +210,7 @@ describe('what is under way', () => {
   })
 
   it('is late when it takes longer than nearly all did', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     peer('first', { rttMs: 400 })
     for (let round = 0; round < 128; round += 1) {
       want(1, 'whole', round)
@@ -254,7 +227,7 @@ describe('what is under way', () => {
   })
 
   it('is asked of one more at the end, where that is much sooner', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(2, 'whole')
     peer('slow', { rttMs: 5000, has: [0] })
     expect(scheduler.next(1)).toHaveLength(1)
@@ -263,7 +236,7 @@ describe('what is under way', () => {
   })
 
   it('is asked twice when it is late, though much was that is merely slow', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(12, 'whole')
     peer('slow', { rttMs: 5000 })
     expect(scheduler.next(1)).toHaveLength(12)
@@ -288,7 +261,7 @@ describe('what is under way', () => {
 
 describe('a path on which nothing comes', () => {
   it('is asked for nothing more until something does', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(8, 'whole')
     const path = peer('far')
     expect(scheduler.next(1)).toHaveLength(8)
@@ -301,7 +274,7 @@ describe('a path on which nothing comes', () => {
   })
 
   it('is not waited for, though it leads to a node of our site', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(100, 'whole')
     peer('near', { sameSite: true })
     peer('far')
@@ -311,7 +284,7 @@ describe('a path on which nothing comes', () => {
   })
 
   it('has all its chunks asked of others as soon as one of them is late', () => {
-    const { scheduler, peer, want } = createLab()
+    const { scheduler, peer, want } = createSchedulerLab()
     want(3, 'whole')
     peer('busy', { has: [2], restUntil: 60_000 }) // so that this is not the end, where all is asked twice
     const path = createPath('new') // what is expected of one that was never measured says little
@@ -325,66 +298,12 @@ describe('a path on which nothing comes', () => {
 })
 
 it('a node of our site that has not got what it says is not counted on to bring anything in', () => {
-  const { scheduler, peer, want } = createLab()
+  const { scheduler, peer, want } = createSchedulerLab()
   want(20, 'whole')
   peer('boaster', { sameSite: true })
   peer('far')
   for (const request of scheduler.next(1)) scheduler.ended(request, 'lacks', 2)
   expect(scheduler.next(3).map(({ path }) => path.peerId)).toEqual(Array.from({ length: 20 }, () => 'far'))
-})
-
-describe('what two nodes of a site fetch at once', () => {
-  const pair = (priority: Priority, self = 'self', mate = 'mate') => {
-    const lab = createLab({ self, length: KIB })
-    lab.want(100, priority)
-    const far = lab.peer('far')
-    const path = lab.peer(mate, { sameSite: true, has: [] })
-    return { ...lab, far, mate: path }
-  }
-
-  it('each brings in a part of, and none of it both', () => {
-    const ours = indexesOf(pair('whole').scheduler.next(1))
-    const theirs = indexesOf(pair('whole', 'mate', 'self').scheduler.next(1))
-    expect([...ours, ...theirs].toSorted(byNumber)).toEqual(upTo(100))
-    for (const part of [ours, theirs]) expect(part.length).toBeGreaterThan(30)
-  })
-
-  it('is fetched by who is left alone, at once', () => {
-    const { scheduler, mate } = pair('prefetch')
-    const ours = scheduler.next(1)
-    scheduler.unlink(mate)
-    expect(ours.length + scheduler.next(2).length).toBe(100)
-  })
-
-  it('is waited for while the other brings some of it in, and then fetched, telling by that who lets us down', () => {
-    const { scheduler, far, mate } = pair('ahead')
-    const ours = scheduler.next(1)
-    Object.assign(far, { heardBytes: MIB, heardAt: 1900 })
-    const left = upTo(100).filter((index) => !indexesOf(ours).includes(index))
-    const brought = left.slice(0, 1)
-    scheduler.holdings.gain(mate, SET, brought, 900)
-    scheduler.touch()
-    expect(indexesOf(scheduler.next(900))).toEqual(brought)
-    expect(scheduler.next(1800).filter(({ path }) => path !== mate && !path.sameSite).length).toBeLessThanOrEqual(
-      left.length - 16,
-    )
-    const late = scheduler.next(2000)
-    expect(late.length).toBeGreaterThan(0)
-    expect(mate.letDownUntil).toBe(12_000)
-  })
-
-  it('is taken from the other as soon as that has it', () => {
-    const { scheduler, mate } = pair('ahead')
-    scheduler.next(1)
-    scheduler.holdings.gain(mate, SET, upTo(100), 2)
-    const got = scheduler.next(3)
-    expect(got.length).toBeGreaterThan(0)
-    expect(new Set(got.map(({ path }) => path))).toEqual(new Set([mate]))
-  })
-
-  it('is not waited for by a reader', () => {
-    expect(pair('reader').scheduler.next(1)).toHaveLength(100)
-  })
 })
 
 it('is a room without I/O, timers or a clock', async () => {

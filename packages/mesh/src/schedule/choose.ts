@@ -43,8 +43,6 @@ const SOONER = 0.5
 const WORSE = 2
 /** What nobody reads is asked of so many nodes of another site at most: more streams on the same line only make each other lose. */
 const SOURCES_PER_SITE = 2
-/** Of what is left to a node of our site, so many chunks at least stay with it: it has asked for them already. */
-const MIN_LEFT = 16
 
 export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: Components): Chooser => {
   const rooms = new Map<Path, Room>()
@@ -127,12 +125,13 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
     return next !== undefined && next.ms <= Math.max(allMs, WORSE * best.ms) ? next : undefined
   }
 
-  /** From the end, which a slow one comes to last. */
+  /** From the end of the file, which a slow one comes to last. */
   const takeOver = function* (waiting: readonly Wanted[]): Generator<Choice> {
     const left = Map.groupBy(waiting, ({ left }) => left?.to)
-    left.delete(undefined)
-    for (const wants of left.values()) {
-      for (const want of wants.slice(MIN_LEFT).toReversed()) {
+    for (const [mate, wants] of left) {
+      if (mate === undefined) continue
+      const beyond = Math.max(0, wants.length - share.kept(mate))
+      for (const want of wants.toSorted((a, b) => b.turn - a.turn).slice(0, beyond)) {
         const path = chooseFar(want)?.path
         if (path !== undefined) yield { want, path }
       }
@@ -144,11 +143,17 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
     for (const want of latestFirst(asked)) {
       const [first, second] = want.asked
       if (first === undefined || second !== undefined) continue
-      const isLate = first.lateAt <= now || quiet.has(first.path)
-      if (!isLate && !isEnd) continue
+      const isSilent = quiet.has(first.path)
+      const isLate = isSilent || first.lateAt <= now
+      // In the middle nobody waits for one that is late, as long as others come.
+      if (!isEnd && !isSilent && !(isLate && isRead(want))) continue
+      const isWorth = (path: Path): boolean =>
+        path.sameSite ||
+        // What a node of our site has is fetched from outside only when it gives nothing.
+        (first.path.sameSite ? isRead(want) || (isSilent && isEnd) : isLate || !isSameSite(path, first.path))
       const helper = soonest(
         want,
-        (path) => path !== first.path && (!path.relayed || first.path.relayed) && hasRoom(path, want),
+        (path) => path !== first.path && (!path.relayed || first.path.relayed) && hasRoom(path, want) && isWorth(path),
       )
       if (helper === undefined || (!isLate && helper.ms > SOONER * (first.expectedAt - now))) continue
       if (!helper.path.sameSite && !hedges.take(want.length, isLate)) continue
@@ -166,6 +171,9 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
     help,
   }
 }
+
+/** Both stand at the end of the same line. */
+const isSameSite = (a: Path, b: Path): boolean => a.site === b.site && a.site !== ''
 
 const latestFirst = (asked: Iterable<Wanted>): Wanted[] =>
   [...asked].toSorted((a, b) => (b.asked[0]?.expectedAt ?? 0) - (a.asked[0]?.expectedAt ?? 0))

@@ -23,6 +23,8 @@ export interface Path extends Member {
   lapses: number
   /** When it last turned out to have brought in what was left to it. */
   broughtAt: number
+  /** Time between two chunks that it brings in, in ms; undefined until it has brought some. */
+  bringsEach: number | undefined
   /** Nothing is left for it to bring into the site before this time. */
   letDownUntil: number
   /** Bytes that have come from it, of whatever they are a part, and when the last did. */
@@ -56,6 +58,7 @@ export const createPath = (peerId: string): Path => ({
   failures: 0,
   lapses: 0,
   broughtAt: -Infinity,
+  bringsEach: undefined,
   letDownUntil: 0,
   heardBytes: 0,
   heardAt: 0,

@@ -1,4 +1,4 @@
-import { SECOND } from '../limits.ts'
+import { MAX_LAPSES, SECOND } from '../limits.ts'
 import type { Holdings } from './holdings.ts'
 import { type Path, onLapse } from './path.ts'
 import { type Member, isBefore } from './rendezvous.ts'
@@ -12,12 +12,18 @@ export interface SiteShare {
   isLeftTo(mate: Path, want: Wanted, now: number, expected: number): boolean
   /** A node of our site has the chunk. */
   found(mate: Path, want: Wanted, now: number): void
+  /** How many chunks it may be about to bring in: who fetched them too would only bring them in twice. */
+  kept(mate: Path): number
 }
 
 /** One that brings in nothing for so many times as long as it would take oneself is waited for no longer. */
 const LEAVE_FACTOR = 3
 const MIN_LEAVE = SECOND
 const MAX_LEAVE = 20 * SECOND
+/** What it brings in within so many ms stays with it, and as much at least as tells whether it lets us down: it has asked for that already. */
+const KEPT_MS = 3 * SECOND
+/** Part of the last interval in that between its chunks. */
+const SMOOTHING = 0.1
 
 export const createSiteShare = (
   { holdings, paths }: { holdings: Holdings; paths: ReadonlySet<Path> },
@@ -34,14 +40,19 @@ export const createSiteShare = (
       return first
     },
     isLeftTo: (mate, want, now, expected) => {
-      want.left = { to: mate, since: want.left?.since ?? now } // who takes over from one that has gone gets no longer
+      want.left = { to: mate, since: want.left?.since ?? now, brought: false } // who takes over from one that has gone gets no longer
       const patience = Math.min(MAX_LEAVE, Math.max(MIN_LEAVE, LEAVE_FACTOR * expected))
       if (now - Math.max(want.left.since, mate.broughtAt) < patience) return true
       onLapse(mate, now)
       return false
     },
-    found: (mate, want, now) => {
-      if (want.left?.to === mate) mate.broughtAt = now
+    found: (mate, { left }, now) => {
+      if (left?.to !== mate || left.brought) return
+      left.brought = true
+      const interval = now - Math.max(left.since, mate.broughtAt)
+      mate.bringsEach = (mate.bringsEach ?? interval) * (1 - SMOOTHING) + interval * SMOOTHING
+      mate.broughtAt = now
     },
+    kept: ({ bringsEach }) => (bringsEach === undefined ? Infinity : Math.max(MAX_LAPSES, KEPT_MS / bringsEach)),
   }
 }

@@ -24,7 +24,15 @@ export interface Wanted extends Want {
   holders: number
   rank: number
   /** A node of our site that is to bring it in, and since when it was left to one. */
-  left?: { readonly to: Path; readonly since: number }
+  left?: Left
+}
+
+/** To whom a chunk was left. */
+export interface Left {
+  readonly to: Path
+  readonly since: number
+  /** It has it now. */
+  brought: boolean
 }
 
 /** A chunk that is asked of a peer. */
