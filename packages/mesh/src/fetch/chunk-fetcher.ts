@@ -118,13 +118,15 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     }
   }
 
-  const take = ({ want, settle }: Waiter, peer: Peer, parts: readonly Uint8Array[]): void => {
+  const take = (waiter: Waiter, peer: Peer, parts: readonly Uint8Array[]): void => {
+    const { want, settle } = waiter
     const length = parts.reduce((sum, part) => sum + part.length, 0)
     countReceived(peer, length)
     const bytes = verify(parts, want.sha256)
+    if (settle === undefined) return // another was sooner
+    waiter.settle = undefined // also when another comes before anyone who waits has gone on
     meter.add('verifiedChunks', 1)
     meter.add('verifiedBytes', length)
-    if (settle === undefined) return // another was sooner
     if (!peer.path.sameSite && !isAtSite(want)) meter.add('broughtBytes', length)
     scheduler.hold(length)
     const onRelease = (): void => {
