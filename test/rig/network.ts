@@ -91,6 +91,7 @@ export const createNetwork = async ({ roundTripMs, loss = 0, offload = false }: 
   const wide: NetworkPlace = placeOf(`${prefix}0`, addressOf(0))
   let places = 1
   await addNamespace(wide)
+  await inside(wide, 'address', 'add', `${wide.address}/32`, 'dev', 'lo')
   // A packet passes two links.
   const wire = await layWire(wide, { delayMs: roundTripMs / 2, loss: 1 - (1 - loss) ** 2, offload })
 
@@ -102,6 +103,7 @@ export const createNetwork = async ({ roundTripMs, loss = 0, offload = false }: 
     await ip('link', 'add', 'dev', 'uplink', 'netns', place.name, 'type', 'veth', 'peer', near, 'netns', behind.name)
     await inside(behind, 'link', 'set', 'dev', near, 'up')
     await inside(place, 'link', 'set', 'dev', 'uplink', 'up')
+    await inside(place, 'address', 'add', `${place.address}/32`, 'dev', 'uplink') // some bind to the device of their address
     await inside(
       place,
       'route',
@@ -188,7 +190,6 @@ const translate = async (place: NetworkPlace): Promise<void> => {
 const addNamespace = async (place: NetworkPlace): Promise<void> => {
   await ip('netns', 'add', place.name)
   await inside(place, 'link', 'set', 'dev', 'lo', 'up')
-  await inside(place, 'address', 'add', `${place.address}/32`, 'dev', 'lo')
   await run('ip', ['netns', 'exec', place.name, 'sysctl', '-qw', 'net.ipv4.ip_forward=1', ...NO_SOURCE_CHECK])
 }
 
