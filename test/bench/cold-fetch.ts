@@ -5,13 +5,14 @@
  *
  *     node --conditions=source test/bench/cold-fetch.ts
  */
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MIB } from '@hubmesh/content'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
+import { BITTORRENT, PYTHON, hasLibtorrent } from './libtorrent.ts'
 import { type LineProcess, startLineProcess } from './line-process.ts'
 import { type Result, type Usage, atMost, median, printResults, ratio, seconds, usageOf } from './measure.ts'
 import { GIB, NO_UPSTREAM, publish, writeRandomFile } from './samples.ts'
@@ -20,8 +21,7 @@ const SIZE = GIB
 const ROUNDS = 3
 const REPO = 'bench/model'
 const FILE = 'model.safetensors'
-/** Debian's, which has its library; another of the path may not. */
-const PYTHON = '/usr/bin/python3'
+const STOCK_STREAM = fileURLToPath(new URL('stock-stream.ts', import.meta.url))
 
 const run = promisify(execFile)
 
@@ -66,15 +66,6 @@ const besideTorrent = ({ pull, torrent }: { pull: readonly Sample[]; torrent: re
   atMost("CPU of both ends / libtorrent's", cpuOf(pull) / cpuOf(torrent), 1, ''),
 ]
 
-const hasLibtorrent = (): boolean => {
-  try {
-    execFileSync(PYTHON, ['-c', 'import libtorrent'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
 const pull = async (office: SwarmNode): Promise<void> => {
   const { code, stderr } = await office.cli('pull', REPO)
   if (code !== 0) throw new Error(`the pull failed: ${stderr}\n${office.log()}`)
@@ -101,17 +92,17 @@ const fetchOnce = async (
 
 const stockStream = async (): Promise<Sample> => {
   const start = (role: 'give' | 'take', argument: string) =>
-    startLineProcess(process.execPath, [...process.execArgv, pathOf('stock-stream.ts'), role, argument])
+    startLineProcess(process.execPath, [...process.execArgv, STOCK_STREAM, role, argument])
   const giver = start('give', String(SIZE))
   try {
     return await takeAll(giver, start('take', await giver.line()))
   } finally {
-    giver.kill()
+    await giver.kill()
   }
 }
 
 const torrent = async (file: string, folder: string): Promise<Sample> => {
-  const start = (...args: string[]) => startLineProcess(PYTHON, [pathOf('bittorrent.py'), ...args])
+  const start = (...args: string[]) => startLineProcess(PYTHON, [BITTORRENT, ...args])
   await mkdir(folder)
   const description = join(folder, 'file.torrent')
   const giver = start('give', file, description)
@@ -119,7 +110,7 @@ const torrent = async (file: string, folder: string): Promise<Sample> => {
     const port = await giver.line()
     return await takeAll(giver, start('take', folder, description, port))
   } finally {
-    giver.kill()
+    await giver.kill()
     await rm(folder, { recursive: true })
   }
 }
@@ -134,11 +125,9 @@ const takeAll = async (giver: LineProcess, taker: LineProcess): Promise<Sample> 
       if (taken !== SIZE) throw new Error(`${taken} bytes came of ${SIZE}`)
     })
   } finally {
-    taker.kill()
+    await taker.kill()
   }
 }
-
-const pathOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
 
 const measure = async (
   { giver, taker }: { giver: number; taker: number },

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 
 /** What a process has used so far, from Linux's /proc. */
 export interface Usage {
+  /** With its children's that have ended. */
   cpuSeconds: number
   /** The most memory it has had resident, in bytes. */
   peakRss: number
@@ -19,7 +20,7 @@ export const usageOf = async (pid: number): Promise<Usage> => {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   const peak = /VmHWM:\s+(\d+) kB/.exec(status)?.[1]
   return {
-    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    cpuSeconds: fields.slice(11, 15).reduce((ticks, field) => ticks + Number(field), 0) / TICKS_PER_SECOND,
     peakRss: Number(peak ?? 0) * 1024,
   }
 }
@@ -81,4 +82,10 @@ export const printResults = (title: string, results: readonly Result[]): void =>
     const verdict = met === undefined ? '' : met ? 'met' : 'MISSED'
     console.log(`  ${what.padEnd(56)} ${figure.padStart(14)}  ${(bar ?? '').padEnd(20)} ${verdict}`)
   }
+}
+
+/** Exits at Ctrl-C and the like, so that what is to be done at an exit is done. */
+export const exitOnSignals = (): void => {
+  for (const [signal, code] of Object.entries({ SIGINT: 130, SIGTERM: 143 }))
+    process.once(signal, () => process.exit(code))
 }

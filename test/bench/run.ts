@@ -5,7 +5,7 @@
  *     npx -y pnpm@12 bench              all, some ten minutes
  *     npx -y pnpm@12 bench ingest       one of them
  */
-import { type Result, printResults } from './measure.ts'
+import { type Result, exitOnSignals, printResults } from './measure.ts'
 
 const BENCHES: Readonly<Record<string, () => Promise<Result[]>>> = {
   'gateway-warm': async () => (await import('./gateway-warm.ts')).gatewayWarm(),
@@ -35,4 +35,5 @@ const main = async (wanted: readonly string[]): Promise<number> => {
   return all.some(({ met }) => met === false) ? 1 : 0
 }
 
+exitOnSignals()
 process.exitCode = await main(process.argv.slice(2))

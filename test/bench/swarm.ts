@@ -1,13 +1,14 @@
 /**
  * How fast a file spreads over links of given rates, in network namespaces, beside the time that no way of spreading can beat
- * (the fluid bound of Mundinger, Weber and Weiss, 2008) and beside others in the same network.
+ * (the fluid bound of Mundinger, Weber and Weiss, 2008) and beside others on the same network in the same run: libtorrent, aria2's
+ * BitTorrent, and curl from the seed.
  *
- *     node --conditions=source test/bench/swarm.ts                all of it
- *     ROUNDS=1 node --conditions=source test/bench/swarm.ts offices
+ *     node --conditions=source test/bench/swarm.ts                     all of it
+ *     ROUNDS=1 SIZE=16 node --conditions=source test/bench/swarm.ts offices    to try it: one round of each, files of 16 MiB
  */
 import { loadavg } from 'node:os'
 import { whyNoNetwork } from '../rig/network.ts'
-import { type Result, printResults } from './measure.ts'
+import { type Result, exitOnSignals, printResults } from './measure.ts'
 import { lossyOffices, offices } from './swarm/offices.ts'
 import { sites } from './swarm/sites.ts'
 
@@ -27,7 +28,7 @@ export const swarm = async (wanted: readonly string[] = Object.keys(PARTS)): Pro
 }
 
 if (import.meta.main) {
-  process.once('SIGINT', () => process.exit(130)) // or what is done at an exit would not be done
+  exitOnSignals()
   const wanted = process.argv.slice(2)
   printResults('the swarm', await swarm(wanted.length === 0 ? undefined : wanted))
 }

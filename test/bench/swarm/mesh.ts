@@ -1,50 +1,65 @@
 /** A mesh on a network of given links, and how long a file takes to reach all of it. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MIB } from '@hubmesh/content'
 import { type Place, type Swarm, type SwarmNode, createSwarm } from '../../integration/local-swarm.ts'
 import { usageOf } from '../measure.ts'
 import { NO_UPSTREAM, publish, writeRandomFile } from '../samples.ts'
+import { repeat } from './rounds.ts'
+import { removeAtExit } from './scratch.ts'
+import type { Spread } from './spread.ts'
 
-export interface Mesh extends AsyncDisposable {
-  /** Publishes a file of random bytes at the seed, has all others pull it at the same time, and says how that went. */
-  spread(size: number): Promise<Spread>
-}
-
-export interface Spread {
-  /** Until the last has all of it, verified. */
-  readonly seconds: number
-  /** Payload that the seed sent, in copies of the file. */
-  readonly copiesOfSeed: number
-  /** Payload that was received in all, in files that were made of it: what is over 1 came in vain. */
-  readonly received: number
+export interface MeshSpread extends Spread {
   /** Payload that came from other sites, in copies of the file. */
   readonly copiesOverWan: number
-  /** Of all nodes together. */
-  readonly cpuSeconds: number
 }
 
 export interface Member {
   readonly place: Place
-  readonly site?: string
+  readonly site: string
 }
 
-/** Not measured: nodes that have just started compile their code, and nodes run for weeks. */
-const WARM_UP_BYTES = 16 * MIB
+export interface MeshOptions {
+  readonly seed: Member
+  readonly members: readonly Member[]
+  /** What is spread before anything is measured: nodes that have just started compile their code, and nodes run for weeks. */
+  readonly warmUp: { readonly spreads: number; readonly size: number }
+}
+
+const ROUNDS = 3
+/** A node at each place; a file of the size is spread, several times. `observe` may count beside it. All nodes are gone afterwards. */
+export const measureMesh = async <S extends MeshSpread>(
+  options: MeshOptions,
+  size: number,
+  observe: (spread: () => Promise<MeshSpread>) => Promise<S>,
+): Promise<S> => {
+  await using mesh = await createMesh(options)
+  for (let spread = 0; spread < options.warmUp.spreads; spread += 1) await mesh.spread(options.warmUp.size)
+  return await repeat(ROUNDS, () => observe(() => mesh.spread(size)))
+}
+
+interface Mesh extends AsyncDisposable {
+  /** Publishes a file of random bytes at the seed, has all others pull it at the same time, and says how that went. */
+  spread(size: number): Promise<MeshSpread>
+}
 
 /** Ready when each knows each. */
-export const createMesh = async (seedPlace: Place, members: readonly Member[], seedSite = 'seed'): Promise<Mesh> => {
+const createMesh = async ({ seed: { place, site }, members }: MeshOptions): Promise<Mesh> => {
   const swarm = await createSwarm()
+  const keep = removeAtExit(swarm.folder)
+  const stop = async (): Promise<void> => {
+    await swarm.stop()
+    keep()
+  }
   const nodes: SwarmNode[] = []
   try {
-    const seed = await swarm.startSeed({ upstream: NO_UPSTREAM, place: seedPlace, args: ['--site', seedSite] })
+    const seed = await swarm.startSeed({ upstream: NO_UPSTREAM, place, args: ['--site', site] })
     const ticket = await seed.ticket()
     const start = ({ place, site }: Member, index: number): Promise<SwarmNode> =>
-      swarm.startOffice(`office-${index}`, { ticket, place, args: site === undefined ? [] : ['--site', site] })
+      swarm.startOffice(`office-${index}`, { ticket, place, args: ['--site', site] })
     nodes.push(...(await Promise.all(members.map(start))))
     await Promise.all(nodes.map((node) => node.waitFor('all the others', isConnectedTo(members.length))))
     let spreads = 0
-    const mesh: Mesh = {
+    return {
       spread: async (size) => {
         const repo = `bench/file-${spreads++}`
         await publishFile(swarm, seed, { repo, size })
@@ -53,12 +68,10 @@ export const createMesh = async (seedPlace: Place, members: readonly Member[], s
         )
         return spread({ seed, nodes }, { repo, size })
       },
-      [Symbol.asyncDispose]: () => swarm.stop(),
+      [Symbol.asyncDispose]: stop,
     }
-    await mesh.spread(WARM_UP_BYTES)
-    return mesh
   } catch (error) {
-    await swarm.stop()
+    await stop()
     throw error
   }
 }
@@ -82,7 +95,7 @@ const publishFile = async (
 const spread = async (
   { seed, nodes }: { seed: SwarmNode; nodes: readonly SwarmNode[] },
   { repo, size }: { repo: string; size: number },
-): Promise<Spread> => {
+): Promise<MeshSpread> => {
   const all = [seed, ...nodes]
   const before = await count(all)
   const start = performance.now()

@@ -1,15 +1,14 @@
+import { MIB } from '@hubmesh/content'
 import { median } from '../measure.ts'
 
-const ROUNDS = Number(process.env['ROUNDS'] ?? 3)
+/** Bytes of a file of so many MiB, or of what `SIZE` in the environment says instead: to try the bench, not to measure. */
+export const sizeOf = (mebibytes: number): number => Number(process.env['SIZE'] ?? mebibytes) * MIB
 
-/** Measures several times, one after another; gives the median of each figure. */
-export const repeat = async <T extends object>(measure: () => Promise<T>): Promise<Record<keyof T, number>> => {
-  const rounds: T[] = []
-  for (let round = 0; round < ROUNDS; round += 1) rounds.push(await measure())
-  const [first] = rounds
+/** Measures so many times, or as often as `ROUNDS` in the environment says, one after another; gives the median of each figure. */
+export const repeat = async <T extends object>(rounds: number, measure: () => Promise<T>): Promise<T> => {
+  const measured: T[] = []
+  for (let round = Number(process.env['ROUNDS'] ?? rounds); round > 0; round -= 1) measured.push(await measure())
+  const [first] = measured
   const names = Object.keys(first ?? {}) as (keyof T)[]
-  return Object.fromEntries(names.map((name) => [name, median(rounds.map((round) => Number(round[name])))])) as Record<
-    keyof T,
-    number
-  >
+  return Object.fromEntries(names.map((name) => [name, median(measured.map((one) => Number(one[name])))])) as T
 }
