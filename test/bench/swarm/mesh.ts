@@ -1,6 +1,7 @@
 /** A mesh on a network of given links, and how long a file takes to reach all of it. */
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Place, type Swarm, type SwarmNode, createSwarm } from '../../integration/local-swarm.ts'
 import { usageOf } from '../measure.ts'
 import { NO_UPSTREAM, publish, writeRandomFile } from '../samples.ts'
@@ -21,11 +22,17 @@ export interface Member {
 export interface MeshOptions {
   readonly seed: Member
   readonly members: readonly Member[]
-  /** What is spread before anything is measured: nodes that have just started compile their code, and nodes run for weeks. */
+  /** What is spread before anything is measured: so many files of so many bytes. */
   readonly warmUp: { readonly spreads: number; readonly size: number }
 }
 
 const ROUNDS = 3
+/**
+ * After the warm-up. Nodes run for weeks, these for minutes: V8 goes on compiling for several hundred MiB, and each round is faster
+ * than the one before it; what a node says to others when it is new (DHT, catalogs, addresses) takes its time, too.
+ */
+const SETTLE_MS = 30_000
+
 /** A node at each place; a file of the size is spread, several times. `observe` may count beside it. All nodes are gone afterwards. */
 export const measureMesh = async <S extends MeshSpread>(
   options: MeshOptions,
@@ -34,6 +41,7 @@ export const measureMesh = async <S extends MeshSpread>(
 ): Promise<S> => {
   await using mesh = await createMesh(options)
   for (let spread = 0; spread < options.warmUp.spreads; spread += 1) await mesh.spread(options.warmUp.size)
+  await sleep(SETTLE_MS)
   return await repeat(ROUNDS, () => observe(() => mesh.spread(size)))
 }
 

@@ -11,7 +11,7 @@ const OFFICES = 8
 const SEED = { up: 100, down: 100 }
 const OFFICE = { up: 50, down: 100 }
 const ROUND_TRIP_MS = 20
-const WARM_UP = { spreads: 1, size: sizeOf(16) }
+const WARM_UP = { spreads: 4, size: sizeOf(64) }
 
 export const offices = (): Promise<Result[]> => measure({ size: sizeOf(128), loss: 0, bar: 1.25 })
 
