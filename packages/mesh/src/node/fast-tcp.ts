@@ -9,7 +9,10 @@ const SMALL_BYTES = 16 * KIB
 /** Bytes after which a connection is busy: handshakes and idle connections do with a small buffer. */
 const BULK_BYTES = 4 * MIB
 const FIRST_BYTES = 64 * KIB
-/** A noise message of 65 537 bytes lies in 5 reads of `SMALL_BYTES` at worst, so a buffer comes round after it is used. */
+/**
+ * A noise message of 65 537 bytes lies in 5 reads of `SMALL_BYTES` or more at worst, and in any number of smaller ones: a buffer
+ * whose bytes were copied is used again at once, so that no other comes round before it is used.
+ */
 const RING_BUFFERS = 8
 
 /**
@@ -31,10 +34,13 @@ const createReader = (): {
   const ring: Buffer[] = []
   let turn = 0
   let total = 0
+  /** What was last read was handed on without a copy. */
+  let isLent = false
 
   const buffer = (): Buffer => {
     if (total < BULK_BYTES) return first
-    turn = (turn + 1) % RING_BUFFERS
+    if (isLent) turn = (turn + 1) % RING_BUFFERS
+    isLent = false
     const next = ring[turn] ?? Buffer.allocUnsafeSlow(READ_BYTES)
     ring[turn] = next
     return next
@@ -42,7 +48,8 @@ const createReader = (): {
   function callback(this: Socket, length: number, read: Buffer): boolean {
     total += length
     const bytes = read.subarray(0, length)
-    this.emit('data', read === first || length < SMALL_BYTES ? Buffer.from(bytes) : bytes)
+    isLent = read !== first && length >= SMALL_BYTES
+    this.emit('data', isLent ? bytes : Buffer.from(bytes))
     return true // false would pause the socket
   }
   return { buffer, callback }
