@@ -10,6 +10,8 @@ export interface Link {
   /** Payload bytes a second: what headers take is off already. */
   readonly rate: number
   // How it is shared now:
+  /** What acknowledgements of what goes the other way leave of it. */
+  free: number
   flows: number
   /** What those take that another link, or TCP, gives less than their part of this one; and how many they are. */
   lessRate: number
@@ -21,6 +23,8 @@ export interface Link {
 /** What goes from one node to another, one thing after the other. */
 export interface Flow {
   readonly links: readonly Link[]
+  /** Those on the way back, which acknowledgements take. */
+  readonly back: readonly Link[]
   readonly rttMs: number
   /** Bytes of the thing that is being sent which have not left; nothing is being sent at 0. */
   left: number
@@ -46,6 +50,8 @@ export interface Network {
 
 /** What of a line's bytes is payload: 1 448 of the 1 514 of a frame, less 0.4 % for noise, yamux and our own headers. */
 const PAYLOAD_PART = (1448 / 1514) * 0.996
+/** What acknowledgements take of the way back, in payload bytes for each payload byte: a frame of 66 for two segments. */
+const ACK_PART = (66 / (2 * 1448)) * PAYLOAD_PART
 /** TCP begins with ten segments (RFC 6928), and anew after a pause. */
 const FIRST_WINDOW = 14_480
 const MAX_WINDOW = 1e9
@@ -53,16 +59,16 @@ const PAUSE_MS = 300
 /** Rounds of sharing: each comes closer to what is fair. */
 const ROUNDS = 5
 
-export const createLink = (mbits: number): Link => ({
-  rate: ((mbits * 1e6) / 8) * PAYLOAD_PART,
-  flows: 0,
-  lessRate: 0,
-  less: 0,
-  part: 0,
-})
+export const createLink = (mbits: number): Link => {
+  const rate = ((mbits * 1e6) / 8) * PAYLOAD_PART
+  return { rate, free: rate, flows: 0, lessRate: 0, less: 0, part: 0 }
+}
 
-export const createFlow = (links: readonly Link[], rttMs: number, onSent: () => void): Flow => ({
-  links,
+export const createFlow = (
+  way: Pick<Flow, 'links' | 'back'>,
+  { rttMs, onSent }: Pick<Flow, 'rttMs' | 'onSent'>,
+): Flow => ({
+  ...way,
   rttMs,
   left: 0,
   sent: 0,
@@ -134,10 +140,11 @@ const limitOf = ({ window, rttMs }: Flow): number => (window * 1000) / rttMs
 
 /** Each link's part is what is left by those that get less elsewhere, among the others; then again with what that changed. */
 const share = (active: ReadonlySet<Flow>): void => {
+  acknowledge(active)
   for (const flow of active) for (const link of flow.links) Object.assign(link, { flows: 0, part: 0 })
   for (const flow of active) for (const link of flow.links) link.flows += 1
   for (const flow of active) {
-    for (const link of flow.links) link.part = link.rate / link.flows
+    for (const link of flow.links) link.part = link.free / link.flows
   }
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const flow of active) {
@@ -157,9 +164,19 @@ const share = (active: ReadonlySet<Flow>): void => {
     }
     for (const flow of active)
       for (const link of flow.links)
-        if (link.less < link.flows) link.part = (link.rate - link.lessRate) / (link.flows - link.less)
+        if (link.less < link.flows) link.part = (link.free - link.lessRate) / (link.flows - link.less)
   }
   fit(active)
+}
+
+/** For what was sent so far: a step later it is what is sent now. Where they would take most of a line, TCP sends fewer. */
+const acknowledge = (active: ReadonlySet<Flow>): void => {
+  for (const { links, back } of active) {
+    for (const link of links) link.free = link.rate
+    for (const link of back) link.free = link.rate
+  }
+  for (const { back, rate } of active)
+    for (const link of back) link.free = Math.max(link.rate / 2, link.free - rate * ACK_PART)
 }
 
 /** No link carries more than it can. */
@@ -168,7 +185,7 @@ const fit = (active: ReadonlySet<Flow>): void => {
   for (const flow of active) for (const link of flow.links) link.lessRate += flow.rate
   for (const flow of active) {
     let scale = 1
-    for (const link of flow.links) scale = Math.min(scale, link.rate / link.lessRate)
+    for (const link of flow.links) scale = Math.min(scale, link.free / link.lessRate)
     flow.rate *= scale
   }
 }

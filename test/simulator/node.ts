@@ -8,6 +8,7 @@ import {
   createPath,
   createScheduler,
 } from '@hubmesh/mesh/schedule'
+import { HAS_DELAY, MAX_UPLOADS, READER_UPLOADS, TICK } from '../../packages/mesh/src/limits.ts'
 import { misbehave } from './bad.ts'
 import type { Clock } from './clock.ts'
 import { type Flow, type Network, createFlow } from './network.ts'
@@ -80,9 +81,8 @@ export interface World {
 }
 
 const SET = 'file'
-const TICK = 200
-const HAS_DELAY = 50
-const MAX_UPLOADS = 48
+/** A reader's uploads are not for what is fetched here. */
+const UPLOADS = MAX_UPLOADS - READER_UPLOADS
 const BUSY_MS = 1000
 
 export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNode => {
@@ -118,7 +118,10 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
         node: other,
         path,
         delayMs: rttMs / 2,
-        flow: createFlow(lines.links(shape, other.shape), rttMs, () => onSent(connection)),
+        flow: createFlow(
+          { links: lines.links(shape, other.shape), back: lines.links(other.shape, shape) },
+          { rttMs, onSent: () => onSent(connection) },
+        ),
         jobs: [],
         sending: undefined,
         isOpen: false,
@@ -143,6 +146,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     turn: () => {
       if (!changed || !self.alive) return
       changed = false
+      listen()
       const requests = timed(() => scheduler.next(clock.now()))
       for (const request of requests) askFor(request)
     },
@@ -151,7 +155,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
       ask: misbehave(shape.bad, (from, job) => {
         const connection = connections.get(from)
         if (connection === undefined) return
-        if (connection.sending === undefined && uploads >= MAX_UPLOADS) {
+        if (connection.sending === undefined && uploads >= UPLOADS) {
           job.refuse('busy')
           return
         }
@@ -294,16 +298,20 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     else network.send(connection.flow, connection.sending.request.want.length)
   }
 
-  const tick = (): void => {
-    if (!self.alive || self.doneAt !== undefined) return
-    const now = clock.now()
+  /** Hears what has come from whom. */
+  const listen = (): void => {
     for (const { path, node } of connections.values()) {
       const sent = node.sentTo(self)
       if (sent === path.heardBytes) continue
       path.heardBytes = sent
-      path.heardAt = now
+      path.heardAt = clock.now()
     }
-    for (const request of timed(() => scheduler.overdue(now))) giveUp(request, 'failed')
+  }
+
+  const tick = (): void => {
+    if (!self.alive || self.doneAt !== undefined) return
+    listen()
+    for (const request of timed(() => scheduler.overdue(clock.now()))) giveUp(request, 'failed')
     changed = true
     clock.after(TICK, tick)
   }

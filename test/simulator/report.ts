@@ -14,6 +14,8 @@ export interface Report {
   readonly seedCopies: number
   /** What came into each site from outside, at worst; sites with a seed aside. */
   readonly siteCopies: number
+  /** What came from other sites than the own one, to all together. */
+  readonly wanCopies: number
   /** What came to nodes that did not need it any more, of what was needed. */
   readonly twice: number
   /** Jain's index of the times at which nodes had all, and the first over the last. */
@@ -43,14 +45,15 @@ export const report = (nodes: readonly SimulatedNode[], scenario: Scenario): Rep
         nodes.filter(({ shape }) => shape.isSeed),
       ) / fileBytes,
     siteCopies: Math.max(0, ...without.map((members) => sum(({ received }) => received.wan, members))) / fileBytes,
+    wanCopies: sum(({ received }) => received.wan) / fileBytes,
     twice: sum(({ received }) => received.twice) / (fileBytes * takers.length),
     fairness: jain(times),
     firstOverLast: Math.min(...times) / Math.max(...times),
   }
 }
 
-/** Where sites share a line, the file has to go over that once. */
-const boundOf = ({ nodes, distances: { between }, fileBytes }: Scenario): number =>
+/** The least time, in seconds: where sites share a line, the file has to go over that once. */
+export const boundOf = ({ nodes, distances: { between }, fileBytes }: Scenario): number =>
   Math.max(
     fluidBound(
       fileBytes,

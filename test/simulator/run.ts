@@ -5,6 +5,7 @@
  *     npx -y pnpm@12 simulate hundred --seed 7 --window 64       one of them
  */
 import { parseArgs } from 'node:util'
+import { FETCH_CHUNKS } from '../../packages/mirror/src/limits.ts'
 import { describe, report } from './report.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { simulate } from './simulate.ts'
@@ -13,7 +14,7 @@ const SMALL_NODES = 200
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: 'string', default: '1' }, window: { type: 'string', default: '256' } },
+  options: { seed: { type: 'string', default: '1' }, window: { type: 'string', default: `${FETCH_CHUNKS}` } },
 })
 
 const main = (): number => {

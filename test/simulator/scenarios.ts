@@ -34,16 +34,16 @@ const offices = (count: number, { seedUp = 100, up = 50, down = 100 } = {}): Nod
 ]
 
 /** Nodes with fast ports only, the seed the first of the first site. */
-const site = (name: string, count: number, withSeed: boolean): NodeShape[] =>
+const site = (name: string, count: number, { withSeed = false, mbits = 1000 } = {}): NodeShape[] =>
   Array.from({ length: count }, (_, at) => ({
     id: `${name}-${at}`,
     site: name,
     isSeed: withSeed && at === 0,
-    up: 1000,
-    down: 1000,
+    up: mbits,
+    down: mbits,
   }))
 
-const eight: Scenario = {
+export const eightOffices: Scenario = {
   what: '1 seed and 8 offices, 100 up at the seed, 50 up and 100 down at the offices, 20 ms, 128 MiB',
   nodes: offices(8),
   distances: FAR,
@@ -53,14 +53,21 @@ const eight: Scenario = {
   stepMs: 2.5,
 }
 
+export const twoSites: Scenario = {
+  ...eightOffices,
+  what: 'two sites of 4, the seed in the first, 1 Gbit/s inside, 50 Mbit/s and 40 ms between, 128 MiB',
+  nodes: [...site('first', 4, { withSeed: true }), ...site('second', 4)],
+  distances: { inside: { mbits: 1000, rttMs: 0.5 }, between: { rttMs: 40, mbits: 50 } },
+}
+
 const many = (count: number): Scenario => ({
-  ...eight,
+  ...eightOffices,
   what: `1 seed and ${count} offices of the same kind, 32 neighbours each`,
   nodes: offices(count),
 })
 
 const providers: Scenario = {
-  ...eight,
+  ...eightOffices,
   what: 'one office that takes 128 MiB from eight that have it, 12 up each',
   nodes: [
     ...Array.from({ length: 8 }, (_, at) => ({ id: `provider-${at}`, site: `${at}`, isSeed: true, up: 12, down: 100 })),
@@ -86,14 +93,33 @@ const withBad = (name: string, scenario: Scenario): Record<string, Scenario> =>
     ]),
   )
 
-export const SCENARIOS: Readonly<Record<string, Scenario>> = {
-  'eight-offices': eight,
-  'two-sites': {
-    ...eight,
-    what: 'two sites of 4, the seed in the first, 1 Gbit/s inside, 50 Mbit/s and 40 ms between, 128 MiB',
-    nodes: [...site('first', 4, true), ...site('second', 4, false)],
-    distances: { inside: { mbits: 1000, rttMs: 0.5 }, between: { rttMs: 40, mbits: 50 } },
+const four: Scenario = {
+  ...eightOffices,
+  what: '1 seed and 4 offices, 10 up at the seed, 5 up and 10 down at the offices, 20 ms, 12 MiB',
+  nodes: offices(4, { seedUp: 10, up: 5, down: 10 }),
+  fileBytes: 12 * MIB,
+}
+
+/** Those that real nodes run too (`test/network`): so slow that a machine with two cores is idle meanwhile. */
+export const REAL_SCENARIOS: Readonly<Record<string, Scenario>> = {
+  'four-offices': four,
+  'a-slow-office': {
+    ...four,
+    what: '1 seed and 4 offices, of which one has 3 up and 6 down',
+    nodes: four.nodes.map((node, at) => (at < 4 ? node : { ...node, up: 3, down: 6 })),
   },
+  'slow-sites': {
+    ...four,
+    what: 'two sites of 3, the seed in the first, 25 Mbit/s inside, 6 Mbit/s and 20 ms between, 12 MiB',
+    nodes: [...site('first', 3, { withSeed: true, mbits: 25 }), ...site('second', 3, { mbits: 25 })],
+    distances: { inside: { mbits: 25, rttMs: 0.5 }, between: { rttMs: 20, mbits: 6 } },
+  },
+}
+
+export const SCENARIOS: Readonly<Record<string, Scenario>> = {
+  ...REAL_SCENARIOS,
+  'eight-offices': eightOffices,
+  'two-sites': twoSites,
   'a-third-killed': {
     ...many(30),
     what: '1 seed and 30 offices, a third killed after 20 s',
@@ -104,14 +130,14 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
     what: '1 seed and 30 offices, a third silent after 20 s',
     kill: { atMs: 20_000, part: 1 / 3, how: 'silent' },
   },
-  'seed-gone': { ...eight, what: 'the 8 offices, the seed gone once a copy has left it', seedLeaves: true },
+  'seed-gone': { ...eightOffices, what: 'the 8 offices, the seed gone once a copy has left it', seedLeaves: true },
   unequal: {
-    ...eight,
+    ...eightOffices,
     what: '1 seed and 8 offices, of which two have 10 up and 20 down',
     nodes: offices(8).map((node, at) => (at < 7 ? node : { ...node, up: 10, down: 20 })),
   },
   'eight-providers': providers,
-  ...withBad('eight-offices', eight),
+  ...withBad('eight-offices', eightOffices),
   ...withBad('eight-providers', providers),
   hundred: { ...many(100), stepMs: 5 },
   thousand: { ...many(1000), chunkBytes: MIB, stepMs: 10, neighbours: 16 },

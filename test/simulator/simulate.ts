@@ -1,3 +1,4 @@
+import { FETCH_CHUNKS } from '../../packages/mirror/src/limits.ts'
 import { createClock } from './clock.ts'
 import { createLines } from './lines.ts'
 import { createNetwork } from './network.ts'
@@ -8,8 +9,8 @@ import type { Scenario } from './scenarios.ts'
 export interface RunOptions {
   /** Decides who knows whom, who is killed, and who begins when. */
   readonly seed: number
-  /** Chunks that a library asks for at a time. */
-  readonly windowChunks: number
+  /** Chunks that a library asks for at a time. @default as many as that of a node */
+  readonly windowChunks?: number
 }
 
 /** So much simulated time at most, in ms. */
@@ -18,7 +19,7 @@ const LONGEST = 3_600_000
 const START_MS = 200
 
 /** Runs a scenario until everyone who lives has everything. */
-export const simulate = (scenario: Scenario, { seed, windowChunks }: RunOptions): SimulatedNode[] => {
+export const simulate = (scenario: Scenario, { seed, windowChunks = FETCH_CHUNKS }: RunOptions): SimulatedNode[] => {
   const random = createRandom(seed)
   const clock = createClock(scenario.stepMs)
   const network = createNetwork(clock)

@@ -13,8 +13,7 @@ const scenarioOf = (name: string): Scenario => {
   return scenario
 }
 
-const runOf = (scenario: Scenario, seed = 1): Report =>
-  report(simulate(scenario, { seed, windowChunks: 256 }), scenario)
+const runOf = (scenario: Scenario, seed = 1): Report => report(simulate(scenario, { seed }), scenario)
 
 const run = (name: string, seed?: number): Report => runOf(scenarioOf(name), seed)
 

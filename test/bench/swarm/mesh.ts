@@ -22,8 +22,12 @@ export interface Member {
 export interface MeshOptions {
   readonly seed: Member
   readonly members: readonly Member[]
-  /** What is spread before anything is measured: so many files of so many bytes. */
-  readonly warmUp: { readonly spreads: number; readonly size: number }
+}
+
+/** What is spread before anything is measured: so many files of so many bytes. */
+export interface WarmUp {
+  readonly spreads: number
+  readonly size: number
 }
 
 const ROUNDS = 3
@@ -35,12 +39,12 @@ const SETTLE_MS = 30_000
 
 /** A node at each place; a file of the size is spread, several times. `observe` may count beside it. All nodes are gone afterwards. */
 export const measureMesh = async <S extends MeshSpread>(
-  options: MeshOptions,
+  { warmUp, ...options }: MeshOptions & { readonly warmUp: WarmUp },
   size: number,
   observe: (spread: () => Promise<MeshSpread>) => Promise<S>,
 ): Promise<S> => {
   await using mesh = await createMesh(options)
-  for (let spread = 0; spread < options.warmUp.spreads; spread += 1) await mesh.spread(options.warmUp.size)
+  for (let spread = 0; spread < warmUp.spreads; spread += 1) await mesh.spread(warmUp.size)
   await sleep(SETTLE_MS)
   return await repeat(ROUNDS, () => observe(() => mesh.spread(size)))
 }
@@ -51,7 +55,7 @@ interface Mesh extends AsyncDisposable {
 }
 
 /** Ready when each knows each. */
-const createMesh = async ({ seed: { place, site }, members }: MeshOptions): Promise<Mesh> => {
+export const createMesh = async ({ seed: { place, site }, members }: MeshOptions): Promise<Mesh> => {
   const swarm = await createSwarm()
   const keep = removeAtExit(swarm.folder)
   const stop = async (): Promise<void> => {

@@ -1,4 +1,7 @@
-import { type LinkOptions, createNetwork } from '../../rig/network.ts'
+import { MIB } from '@hubmesh/content'
+import { layOut } from '../../rig/topology.ts'
+import { boundOf } from '../../simulator/report.ts'
+import { twoSites } from '../../simulator/scenarios.ts'
 import type { Result } from '../measure.ts'
 import { measureMesh } from './mesh.ts'
 import { measureOthers } from './others.ts'
@@ -6,37 +9,27 @@ import { report } from './report.ts'
 import { sizeOf } from './rounds.ts'
 import type { Spread } from './spread.ts'
 
-/** Two sites of four, the seed among them. Rates are Mbit/s. */
-const PER_SITE = 4
-const INSIDE = { up: 1000, down: 1000 }
-const BETWEEN = { up: 50, down: 50 }
-const ROUND_TRIP_MS = 40
-const SIZE = sizeOf(128)
 /** Fewer than for the offices: the link takes eleven seconds for each. */
 const WARM_UP = { spreads: 2, size: sizeOf(64) }
 
+/** Two sites of four, the seed in the first. */
 export const sites = async (): Promise<Result[]> => {
-  await using network = await createNetwork({ roundTripMs: ROUND_TRIP_MS })
-  const routers = { near: await network.attach(BETWEEN), far: await network.attach(BETWEEN) }
-  const attach = (site: 'near' | 'far'): ReturnType<typeof network.attach> =>
-    network.attach({ ...INSIDE, behind: routers[site] } satisfies LinkOptions)
-  const seed = await attach('near')
-  const members = []
-  for (let index = 1; index < PER_SITE; index += 1) members.push({ place: await attach('near'), site: 'near' })
-  for (let index = 0; index < PER_SITE; index += 1) members.push({ place: await attach('far'), site: 'far' })
+  const size = sizeOf(twoSites.fileBytes / MIB)
+  await using topology = await layOut(twoSites)
+  const { seed, members } = topology
   /** With what crosses the link meanwhile, in files. */
   const observe = async <S extends Spread>(spread: () => Promise<S>): Promise<S & { there: number; back: number }> => {
     const delivered = (): Promise<number[]> =>
-      Promise.all([routers.far, routers.near].map((place) => network.delivered(place)))
+      Promise.all(['second', 'first'].map((site) => topology.deliveredTo(site)))
     const before = await delivered()
     const measured = await spread()
-    const [there = NaN, back = NaN] = (await delivered()).map((bytes, index) => (bytes - (before[index] ?? NaN)) / SIZE)
+    const [there = NaN, back = NaN] = (await delivered()).map((bytes, index) => (bytes - (before[index] ?? NaN)) / size)
     return { ...measured, there, back }
   }
-  const ours = await measureMesh({ seed: { place: seed, site: 'near' }, members, warmUp: WARM_UP }, SIZE, observe)
+  const ours = await measureMesh({ seed, members, warmUp: WARM_UP }, size, observe)
   const takers = members.map(({ place }) => place)
-  const others = await measureOthers({ seed, takers }, SIZE, observe)
-  const oneCopy = (SIZE * 8) / (BETWEEN.up * 1e6)
+  const others = await measureOthers({ seed: seed.place, takers }, size, observe)
+  const oneCopy = boundOf({ ...twoSites, fileBytes: size })
   return [
     ...report(ours, others, [
       { what: 'bytes over the link / file', of: ({ there }) => there, digits: 2, limit: 1.05 },
