@@ -1,11 +1,11 @@
 /** Offices whose way to the seed fails in the middle of a pull, and comes back. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MIB, type NodeStatus } from '@hubmesh/content'
+import { MIB } from '@hubmesh/content'
 import { sampleBlob } from '@hubmesh/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { NO_UPSTREAM } from '../bench/samples.ts'
+import { expectWhole, haveBytes, publishAll, pullAll, startInformed } from './blob-swarm.ts'
 import { type Swarm, type SwarmNode, createSwarm } from './local-swarm.ts'
-import { downloadBlob, publishBlob } from './publish-blob.ts'
 import { type SlowLink, createSlowLink } from './slow-link.ts'
 
 const SIZE = 24 * MIB
@@ -13,7 +13,7 @@ const LINK_RATE = 6 * MIB
 /** Longer than a request is waited for that brings nothing. */
 const PARTITION_MS = 3_000
 
-const models = {
+const blobs = {
   'far/silent': sampleBlob(SIZE, 81),
   'far/broken': sampleBlob(SIZE, 82),
 }
@@ -26,19 +26,16 @@ let offices: SwarmNode[]
 beforeAll(async () => {
   swarm = await createSwarm()
   seed = await swarm.startSeed({ upstream: NO_UPSTREAM })
-  for (const [repo, model] of Object.entries(models)) await publishBlob(swarm, seed, repo, model)
+  await publishAll(swarm, seed, blobs)
   link = await createSlowLink(seed, LINK_RATE)
   const ticket = await link.ticket()
-  offices = await Promise.all(['rome', 'lima'].map((name) => swarm.startOffice(name, { ticket })))
-  for (const office of offices) await office.waitFor('the catalog', ({ repos }) => repos.length === 2)
+  offices = await Promise.all(['rome', 'lima'].map((name) => startInformed(swarm, name, { ticket, blobs })))
 })
 
 afterAll(async () => {
   await swarm?.stop()
   await link?.stop()
 })
-
-const done = ({ transfers }: NodeStatus): number => transfers[0]?.done ?? 0
 
 const silence = { part: async () => link.hold(), heal: () => link.heal() }
 
@@ -60,14 +57,13 @@ describe('a partition that heals', () => {
     ['in which connections break, and none can be made', 'far/broken', breach],
   ] as const)('%s costs pulls nothing but time', async (_, repo, { part, heal }) => {
     let isDone = false
-    const pulls = Promise.all(offices.map((office) => office.pull(repo))).then(() => (isDone = true))
-    await Promise.all(offices.map((office) => office.waitFor('a part', (now) => done(now) > SIZE / 4)))
+    const pulls = pullAll(offices, repo).then(() => (isDone = true))
+    await haveBytes(offices, SIZE / 4)
     await part()
     await sleep(PARTITION_MS)
     expect(isDone).toBe(false)
     await heal()
     await pulls
-    const { size, sha256 } = models[repo]
-    for (const office of offices) expect(await downloadBlob(office, repo)).toEqual({ size, sha256 })
+    await expectWhole(offices, repo, blobs[repo])
   })
 })

@@ -4,7 +4,7 @@ import type { SampleBlob } from '@hubmesh/testing'
 import { publish } from '../bench/samples.ts'
 import { type Swarm, type SwarmNode, download } from './local-swarm.ts'
 
-const FILE = 'model.bin'
+export const FILE = 'model.bin'
 
 /** Publishes a repo of that one file. */
 export const publishBlob = async (

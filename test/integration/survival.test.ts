@@ -4,13 +4,13 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MIB, type NodeStatus } from '@hubmesh/content'
+import { MIB } from '@hubmesh/content'
 import { sampleBlob } from '@hubmesh/testing'
 import { decodeTicket } from '@hubmesh/trust'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { NO_UPSTREAM } from '../bench/samples.ts'
+import { expectWhole, haveBytes, holds, publishAll, pullAll, startInformed } from './blob-swarm.ts'
 import { type Swarm, type SwarmNode, createSwarm } from './local-swarm.ts'
-import { downloadBlob, publishBlob } from './publish-blob.ts'
 import { watchCopy } from './watch-copy.ts'
 
 const SIZE = 48 * MIB
@@ -30,7 +30,7 @@ beforeAll(async () => {
   swarm = await createSwarm()
   await limitUpload('seed', SEED_RATE)
   seed = await swarm.startSeed({ upstream: NO_UPSTREAM })
-  for (const [repo, blob] of Object.entries(blobs)) await publishBlob(swarm, seed, repo, blob)
+  await publishAll(swarm, seed, blobs)
   ticket = await seed.ticket()
   offices = await Promise.all(OFFICES.map(startOffice))
 })
@@ -46,48 +46,33 @@ const limitUpload = async (name: string, rate: string): Promise<void> => {
 
 const startOffice = async (name: string): Promise<SwarmNode> => {
   await limitUpload(name, OFFICE_RATE)
-  const office = await swarm.startOffice(name, { ticket })
-  await office.waitFor('the catalog', ({ repos }) => repos.length === 2)
-  return office
-}
-
-const done = ({ transfers }: NodeStatus): number => transfers[0]?.done ?? 0
-const holds =
-  (repo: string) =>
-  ({ repos }: NodeStatus): boolean =>
-    repos.some(({ id, complete }) => id === repo && complete)
-const pull = (nodes: readonly SwarmNode[], repo: string): Promise<unknown> =>
-  Promise.all(nodes.map((office) => office.pull(repo)))
-
-const expectWhole = async (nodes: readonly SwarmNode[], repo: keyof typeof blobs): Promise<void> => {
-  const { size, sha256 } = blobs[repo]
-  for (const node of nodes) expect(await downloadBlob(node, repo)).toEqual({ size, sha256 })
+  return startInformed(swarm, name, { ticket, blobs })
 }
 
 it('a third of the offices is killed while one joins: all who are left complete, and the others once they are back', async () => {
   const [victims, survivors] = [offices.slice(0, 2), offices.slice(2)]
-  const pulls = pull(survivors, KILLED)
+  const pulls = pullAll(survivors, KILLED)
   for (const victim of victims) void victim.pull(KILLED).catch(() => {}) // cut off
-  await Promise.all(victims.map((victim) => victim.waitFor('the middle', (now) => done(now) > SIZE / 4)))
+  await haveBytes(victims, SIZE / 4)
   await Promise.all(victims.map((victim) => victim.kill()))
   for (const survivor of survivors) expect(holds(KILLED)(await survivor.status())).toBe(false)
   const late = await startOffice('late')
   offices.push(late)
-  await Promise.all([pulls, pull([late], KILLED)])
-  await expectWhole([...survivors, late], KILLED)
+  await Promise.all([pulls, pullAll([late], KILLED)])
+  await expectWhole([...survivors, late], KILLED, blobs[KILLED])
   await Promise.all(victims.map((victim) => victim.restart()))
   await Promise.all(victims.map((victim) => victim.waitFor('all of it', holds(KILLED))))
-  await expectWhole(victims, KILLED)
+  await expectWhole(victims, KILLED, blobs[KILLED])
 })
 
 it('the seed is killed once one copy has left it: every office completes from the others', async () => {
   const { networkKey } = decodeTicket(ticket)
   await using watch = await watchCopy(offices, networkKey, blobs[ORPHANED])
-  const pulls = pull(offices, ORPHANED)
+  const pulls = pullAll(offices, ORPHANED)
   await expect.poll(() => watch.together.complete, { interval: 10, timeout: 60_000 }).toBe(true)
   await seed.kill()
   const left = await Promise.all(offices.map((office) => office.status()))
   expect(left.filter(holds(ORPHANED)).length).toBeLessThan(offices.length)
   await pulls
-  await expectWhole(offices, ORPHANED)
+  await expectWhole(offices, ORPHANED, blobs[ORPHANED])
 })
