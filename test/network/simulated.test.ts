@@ -20,7 +20,7 @@ if (why !== undefined) console.warn(`NO NETWORK OF OUR OWN HERE, the simulator i
 type Figures = Pick<Report, 'timeOverBound' | 'seedCopies' | 'wanCopies'>
 
 const predict = (scenario: Scenario): Figures => {
-  const runs = [1, 2, 3].map((seed) => report(simulate(scenario, { seed }), scenario))
+  const runs = [1, 2, 3].map((seed) => report(simulate(scenario, { seed, isWarm: true }), scenario))
   const typical = (figure: keyof Figures): number => median(runs.map((run) => run[figure]))
   return {
     timeOverBound: typical('timeOverBound'),

@@ -21,7 +21,7 @@ import type { Lines, NodeShape } from './lines.ts'
 export interface SimulatedNode {
   readonly shape: NodeShape
   readonly have: Bitmap
-  /** When it had all (ms); undefined until then. */
+  /** When it had all, in ms since the file was new to all; undefined until then. */
   doneAt: number | undefined
   /** Payload bytes that came from other sites, from the own one, and those that were not needed. */
   readonly received: { wan: number; site: number; twice: number }
@@ -32,6 +32,8 @@ export interface SimulatedNode {
   cpuMs: number
   connect(other: SimulatedNode): void
   start(): void
+  /** From now on it is another file that is spread, of which those that want it have nothing. */
+  renew(): void
   /** Ends it. Others see that at once, unless it is `silent`: then they have to find out. */
   kill(how: 'reset' | 'silent'): void
   /** Lets it decide, if anything has changed. */
@@ -92,7 +94,8 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
   const pathOwners = new Map<Path, Connection>()
   const underWay = new Set<Request>()
   const isTaker = !shape.isSeed && shape.bad === undefined
-  const have = isTaker ? new Bitmap(chunks) : Bitmap.full(chunks)
+  let have = isTaker ? new Bitmap(chunks) : Bitmap.full(chunks)
+  let newAt = 0
   let changed = false
   let wanting = 0
   let asked = 0
@@ -101,7 +104,9 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
 
   const self: SimulatedNode = {
     shape,
-    have,
+    get have() {
+      return have
+    },
     doneAt: isTaker ? undefined : 0,
     received: { wan: 0, site: 0, twice: 0 },
     sent: 0,
@@ -135,6 +140,17 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
       for (const { node, delayMs } of connections.values()) send(node, delayMs, (remote) => remote.open(self))
       fill()
       tick()
+    },
+    renew: () => {
+      newAt = clock.now()
+      scheduler.holdings.forget(SET)
+      for (const connection of connections.values()) connection.isOpen = false
+      Object.assign(self.received, { wan: 0, site: 0, twice: 0 })
+      self.sent = 0
+      if (!isTaker) return
+      have = new Bitmap(chunks)
+      self.doneAt = undefined
+      asked = 0
     },
     kill: (how) => {
       self.alive = false
@@ -261,7 +277,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
     if (!have.set(want.index)) return
     wanting -= 1
     if (added.push(want.index) === 1) clock.after(HAS_DELAY, announce)
-    if (have.complete) self.doneAt = clock.now()
+    if (have.complete) self.doneAt = clock.now() - newAt
     else fill()
   }
 

@@ -11,15 +11,22 @@ export interface RunOptions {
   readonly seed: number
   /** Chunks that a library asks for at a time. @default as many as that of a node */
   readonly windowChunks?: number
+  /** Another file was spread before, so that all know how fast their paths are. @default false */
+  readonly isWarm?: boolean
 }
 
 /** So much simulated time at most, in ms. */
 const LONGEST = 3_600_000
+/** Between two files, so that nothing of the first is under way any more. */
+const SETTLE_MS = 5_000
 /** All begin within that time. */
 const START_MS = 200
 
 /** Runs a scenario until everyone who lives has everything. */
-export const simulate = (scenario: Scenario, { seed, windowChunks = FETCH_CHUNKS }: RunOptions): SimulatedNode[] => {
+export const simulate = (
+  scenario: Scenario,
+  { seed, windowChunks = FETCH_CHUNKS, isWarm = false }: RunOptions,
+): SimulatedNode[] => {
   const random = createRandom(seed)
   const clock = createClock(scenario.stepMs)
   const network = createNetwork(clock)
@@ -32,17 +39,31 @@ export const simulate = (scenario: Scenario, { seed, windowChunks = FETCH_CHUNKS
     windowChunks,
   }
   const nodes = scenario.nodes.map((shape) => createSimulatedNode(world, shape))
+  const step = (): void => {
+    clock.step()
+    network.step()
+    for (const node of nodes) node.turn()
+  }
+  const start = (): void => {
+    for (const node of nodes) clock.after(random.next() * START_MS, () => node.start())
+  }
+  const isOver = (): boolean =>
+    nodes.every(({ alive, doneAt }) => !alive || doneAt !== undefined) || clock.now() >= LONGEST
   introduce(nodes, scenario.neighbours, random)
-  for (const node of nodes) clock.after(random.next() * START_MS, () => node.start())
+  start()
+  if (isWarm) {
+    while (!isOver()) step()
+    for (const end = clock.now() + SETTLE_MS; clock.now() < end;) step()
+    for (const node of nodes) node.renew()
+    start()
+  }
   const { kill } = scenario
   if (kill !== undefined)
     clock.after(kill.atMs, () => {
       for (const node of pick(nodes, kill.part, random)) node.kill(kill.how)
     })
-  while (!nodes.every(({ alive, doneAt }) => !alive || doneAt !== undefined) && clock.now() < LONGEST) {
-    clock.step()
-    network.step()
-    for (const node of nodes) node.turn()
+  while (!isOver()) {
+    step()
     if (scenario.seedLeaves === true) leaveWhenCopied(nodes)
   }
   return nodes
