@@ -69,6 +69,8 @@ export interface MeshOptions {
   readonly limits?: {
     /** Connections up to which discovered nodes are dialled. @default 32 */
     readonly targetPeers?: number
+    /** Connections at a time, in and out. @default 1 000 */
+    readonly connections?: number
     /** Streams that chunks are sent on at a time. @default 48 */
     readonly uploads?: number
     /** Rates at which chunks are sent, by the time of day. @default none are capped */
@@ -121,6 +123,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     gater: gate.gater,
     onBytes: peers.heard,
     records: records.hooks,
+    maxConnections: options.limits?.connections,
   })
   gate.attach(node)
   const providers = createProviders({ datastore, gate, log, node })
@@ -202,7 +205,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     { node, gate, log, linkProblem },
     { bootstrap, targetPeers: options.limits?.targetPeers ?? TARGET_PEERS },
   )
-  const heartbeat = createHeartbeat({ node, log })
+  const heartbeat = createHeartbeat({ node, log, heardAt: peers.heardAt })
   const relays = createRelays({ node, log })
 
   const start = async (): Promise<void> => {

@@ -74,6 +74,9 @@ export const MAX_UNSENT_HEADS = 4 * MIB
 /** Additions to bitmaps are told at once, but not again within that time: to a node of our site, and to all others. */
 export const HAS_DELAY = 50
 export const HAS_DELAY_FAR = 200
+/** Nor within so long for each stream that has the set open, up to a bound. */
+export const HAS_SPACING = 1
+export const MAX_HAS_DELAY = SECOND
 /** Indexes of one `has`; when more have gathered, the whole bitmap is sent again. */
 export const MAX_HAS_INDEXES = 1024
 /** Bytes of a bitmap in one frame. */
@@ -120,6 +123,12 @@ export const MAX_SIGNATURES = 64
 
 // --- Peers
 
+/** Connections at a time: 500 peers, some of them twice while both dial, and as many again. */
+export const MAX_CONNECTIONS = 1000
+/** Handshakes under way: silent sockets are in the way of others until they time out. */
+export const MAX_PENDING_CONNECTIONS = 256
+/** Connections that one address may open in a second: a whole office may stand behind one. */
+export const CONNECTIONS_PER_SECOND = 100
 /** Others that are dialled because they were discovered; beyond, they are left to dial. */
 export const TARGET_PEERS = 32
 /** Relays at which a node that is none takes a place. */
@@ -129,8 +138,10 @@ export const MAX_RELAYED = 1000
 /** What one relayed connection may carry, and for how long: then it is made anew. */
 export const MAX_RELAYED_BYTES = 1n << 40n
 export const MAX_RELAYED_TIME = 24 * HOUR
-/** Each connection is pinged so often; an answer may take as long. */
+/** A connection that nothing has come on for so long is pinged; an answer may take as long. */
 export const HEARTBEAT = 15 * SECOND
+/** One that bytes come on is pinged so often, for its round trip. */
+export const RTT_INTERVAL = 2 * MINUTE
 export const HEARTBEAT_TIMEOUT = 15 * SECOND
 /** Pings in a row without an answer that end a connection. */
 export const MAX_MISSED_HEARTBEATS = 4

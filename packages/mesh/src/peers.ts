@@ -28,6 +28,8 @@ export interface Peers {
   linked(): Peer[]
   /** Bytes have come from it. */
   readonly heard: (peerId: string, count: number) => void
+  /** When the last did (`performance.now()`). */
+  readonly heardAt: (peerId: string) => number
   readonly statuses: () => PeerStatus[]
 }
 
@@ -69,6 +71,7 @@ export const createPeers = ({ gate }: { gate: Gate }): Peers => {
       path.heardBytes += count
       path.heardAt = performance.now()
     },
+    heardAt: (peerId) => peers.get(peerId)?.path.heardAt ?? -Infinity,
     statuses: () => [...peers.values()].map(statusOf),
   }
 }

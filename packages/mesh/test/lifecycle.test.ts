@@ -173,7 +173,10 @@ describe('a line', () => {
   it('that goes dead without a word is given up', async () => {
     const [near, far] = [await createRaw(lab), await createRaw(lab)]
     const line = await createLine(far.address)
-    const heartbeat = createHeartbeat({ node: near.node, log: silentLog }, { interval: 100, timeout: 150 })
+    const heartbeat = createHeartbeat(
+      { node: near.node, log: silentLog, heardAt: () => -Infinity },
+      { interval: 100, timeout: 150 },
+    )
     heartbeat.start()
     lab.defer(async () => heartbeat.stop())
     const connection = await near.node.dial(multiaddr(line.address), { signal: soon() })

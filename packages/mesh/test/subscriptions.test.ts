@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { Bitmap, type ChunkShelf, encodeBlock } from '@hubmesh/content'
+import { createArrivals } from '../src/exchange/arrivals.ts'
 import { answerSchema, decodeMessage } from '../src/exchange/messages.ts'
 import type { Outbox } from '../src/exchange/outbox.ts'
 import { createSubscriptions } from '../src/exchange/subscriptions.ts'
@@ -29,6 +30,7 @@ const tellsOf = async (chunks: number, { otherSite }: { otherSite: boolean }): P
   }
   const subscriptions = createSubscriptions({
     shelf: shelf as ChunkShelf,
+    arrivals: createArrivals(shelf as ChunkShelf),
     outbox: outbox as Outbox,
     otherSite: () => otherSite,
     onFailure: (error) => {

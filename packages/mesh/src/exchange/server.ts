@@ -10,6 +10,7 @@ import {
 } from '@hubmesh/content'
 import { asError } from '../as-error.ts'
 import { HELLO_TIMEOUT, MAX_REQUEST_BYTES, MAX_STREAMS_PER_PEER, REQUEST_READ_HIGH } from '../limits.ts'
+import { createArrivals } from './arrivals.ts'
 import { readFrames } from './frames.ts'
 import { type Hello, decodeMessage, requestSchema } from './messages.ts'
 import { createBufferPool, createOutbox } from './outbox.ts'
@@ -44,7 +45,8 @@ export interface ExchangeServer {
 }
 
 export const createExchangeServer = (components: ExchangeServerComponents, hello: Hello): ExchangeServer => {
-  const { unread, slots, caps, log, onBreach } = components
+  const { shelf, unread, slots, caps, log, onBreach } = components
+  const arrivals = createArrivals(shelf)
   const pool = createBufferPool()
   const sessions = new Map<Stream, { peerId: string; session: Session }>()
   let stopped = false
@@ -59,6 +61,7 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
     const reader = readFrames(stream, { high: REQUEST_READ_HIGH, longest: MAX_REQUEST_BYTES })
     const session = createSession({
       ...components,
+      arrivals,
       hello,
       peerId,
       outbox: createOutbox(stream, pool),
@@ -104,6 +107,7 @@ export const createExchangeServer = (components: ExchangeServerComponents, hello
     clearTimeout(timer)
     slots.stop()
     caps.stop()
+    arrivals.stop()
     for (const stream of sessions.keys()) stream.abort(new MeshError('unreachable', 'this node is stopping'))
   }
 

@@ -8,6 +8,7 @@ import {
   MeshError,
 } from '@hubmesh/content'
 import { MAX_QUEUED_REQUESTS, MAX_SIGNATURES, MAX_UNSENT_HEADS } from '../limits.ts'
+import type { Arrivals } from './arrivals.ts'
 import { type Hello, type Request, encodeMessage, helloMessage } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { RateCaps } from './rate-caps.ts'
@@ -19,6 +20,7 @@ import type { UploadSlots } from './upload-slots.ts'
 export interface SessionComponents {
   readonly blocks: BlockStore
   readonly shelf: ChunkShelf
+  readonly arrivals: Arrivals
   readonly catalogs: CatalogStore
   readonly outbox: Outbox
   readonly slots: UploadSlots
@@ -46,14 +48,15 @@ export interface Session {
 type Job = Extract<Request, { type: 'block' | 'signatures' | 'open' }>
 
 export const createSession = (components: SessionComponents): Session => {
-  const { blocks, shelf, catalogs, outbox, hello, onOpen, onFailure } = components
+  const { blocks, shelf, arrivals, catalogs, outbox, hello, onOpen, onFailure } = components
+  let elsewhere = true
   const subscriptions = createSubscriptions({
     shelf,
+    arrivals,
     outbox,
     otherSite: () => elsewhere,
     onFailure: (error) => fail(error),
   })
-  let elsewhere = true
   const queue: Job[] = []
   let greeted = false
   let tellsHeads = false

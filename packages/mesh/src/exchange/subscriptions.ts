@@ -1,5 +1,6 @@
 import { type Bitmap, type ChunkShelf, type Cid, MeshError } from '@hubmesh/content'
 import { HAS_DELAY, HAS_DELAY_FAR, HAVE_PIECE_BYTES, MAX_HAS_INDEXES, MAX_OPEN_SETS } from '../limits.ts'
+import type { Arrivals } from './arrivals.ts'
 import { encodeMessage } from './messages.ts'
 import type { Outbox } from './outbox.ts'
 
@@ -18,10 +19,12 @@ interface OpenSet {
   added: number[]
   /** The asker has its bitmap: what was added is enough. */
   told: boolean
+  stopListening: () => void
 }
 
 export interface SubscriptionsComponents {
   readonly shelf: ChunkShelf
+  readonly arrivals: Arrivals
   readonly outbox: Outbox
   /** The asker stands at another site. */
   readonly otherSite: () => boolean
@@ -31,6 +34,7 @@ export interface SubscriptionsComponents {
 
 export const createSubscriptions = ({
   shelf,
+  arrivals,
   outbox,
   otherSite,
   onFailure,
@@ -40,17 +44,16 @@ export const createSubscriptions = ({
   let toldAt = -Infinity
   let flushing = Promise.resolve()
 
-  const onHave = (set: Cid, index: number): void => {
-    for (const open of sets.values()) {
-      if (open.set !== set) continue
-      if (open.added.push(index) > MAX_HAS_INDEXES) Object.assign(open, { added: [index], told: false })
-      timer ??= setTimeout(flush, untilNext())
-    }
+  const onHave = (open: OpenSet, index: number): void => {
+    if (open.added.push(index) > MAX_HAS_INDEXES) Object.assign(open, { added: [index], told: false })
+    timer ??= setTimeout(flush, untilNext(open))
   }
-  const stopListening = shelf.onHave(onHave)
 
   /** A frame for each chunk would be a message to encrypt at one end and to look through at the other, for every peer. */
-  const untilNext = (): number => Math.max(0, toldAt + (otherSite() ? HAS_DELAY_FAR : HAS_DELAY) - performance.now())
+  const untilNext = ({ set }: OpenSet): number => {
+    const delay = Math.max(otherSite() ? HAS_DELAY_FAR : HAS_DELAY, arrivals.spacing(set))
+    return Math.max(0, toldAt + delay - performance.now())
+  }
 
   const flush = (): void => {
     timer = undefined
@@ -82,14 +85,18 @@ export const createSubscriptions = ({
     open: async (id, set) => {
       if (sets.has(id) || sets.size >= MAX_OPEN_SETS)
         throw new MeshError('bad-bytes', 'over 256 open sets, or one id twice')
-      const open = { set, added: [], told: false }
+      const open: OpenSet = { set, added: [], told: false, stopListening: () => {} }
+      open.stopListening = arrivals.listen(set, (index) => onHave(open, index))
       sets.set(id, open)
       await tell(id, open)
     },
-    close: (id) => sets.delete(id),
+    close: (id) => {
+      sets.get(id)?.stopListening()
+      return sets.delete(id)
+    },
     stop: () => {
-      stopListening()
       clearTimeout(timer)
+      for (const { stopListening } of sets.values()) stopListening()
       sets.clear()
     },
   }

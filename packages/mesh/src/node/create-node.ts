@@ -10,9 +10,12 @@ import type { LevelDatastore } from 'datastore-level'
 import { createLibp2p } from 'libp2p'
 import { type Log, MIB } from '@hubmesh/content'
 import {
+  CONNECTIONS_PER_SECOND,
   DIAL_TIMEOUT,
   HOUR,
+  MAX_CONNECTIONS,
   MAX_GOSSIP_BYTES,
+  MAX_PENDING_CONNECTIONS,
   MAX_RELAYED,
   MAX_RELAYED_BYTES,
   MAX_RELAYED_TIME,
@@ -50,6 +53,8 @@ export interface NodeOptions {
   readonly gater: ConnectionGater
   readonly onBytes?: OnBytes
   readonly records: Pick<KadDHTInit, 'validators' | 'selectors'>
+  /** @default 1 000 */
+  readonly maxConnections?: number | undefined
   readonly log: Log
 }
 
@@ -77,15 +82,19 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
     transports: [fastTcp(), circuitRelayTransport()],
     connectionEncrypters: options.networkKeys.map((key) => meshNoise(key, options.onBytes)),
     streamMuxers: [
-      // A paused reader may be sent a whole window: one that is shorter would kill the stream.
-      yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW, maxReadBufferLength: STREAM_WINDOW + 2 * MIB } }),
+      yamux({
+        enableKeepAlive: false, // heartbeat.ts does it
+        // A paused reader may be sent a whole window: one that is shorter would kill the stream.
+        streamOptions: { maxStreamWindowSize: STREAM_WINDOW, maxReadBufferLength: STREAM_WINDOW + 2 * MIB },
+      }),
     ],
     connectionGater: options.gater,
-    // The defaults let in 5 a second from one address, and 10 silent sockets keep everyone else out.
+    // The defaults let in 5 a second from one address, and 10 silent sockets keep everyone else out. Above the bound newcomers
+    // are refused, and libp2p closes connections without streams: those of members have the exchange's, and stay.
     connectionManager: {
-      maxConnections: 300,
-      inboundConnectionThreshold: 100,
-      maxIncomingPendingConnections: 100,
+      maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
+      inboundConnectionThreshold: CONNECTIONS_PER_SECOND,
+      maxIncomingPendingConnections: MAX_PENDING_CONNECTIONS,
       inboundUpgradeTimeout: DIAL_TIMEOUT,
     },
     connectionMonitor: { enabled: false }, // heartbeat.ts has more patience
