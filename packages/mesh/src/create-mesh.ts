@@ -16,6 +16,7 @@ import type { PrivateKey } from '@hubmesh/trust'
 import { createAnnouncer } from './announce/announcer.ts'
 import { createGossip } from './announce/gossip.ts'
 import { createHeadRecords } from './announce/head-records.ts'
+import { createProviderRecords } from './announce/provider-records.ts'
 import { createProviders } from './announce/providers.ts'
 import type { PeerLink } from './exchange/link.ts'
 import { createLinks } from './exchange/links.ts'
@@ -126,7 +127,8 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     maxConnections: options.limits?.connections,
   })
   gate.attach(node)
-  const providers = createProviders({ datastore, gate, log, node })
+  const providers = createProviders({ gate, log, node })
+  const provided = createProviderRecords({ datastore, log, node })
   const server = createExchangeServer(
     {
       blocks,
@@ -186,6 +188,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
       scheduler.link(peer.path)
       sets.attach(link, peer.path)
       providers.onBack(peer.peerId)
+      provided.retrySoon()
       announcer.onPeer()
     }
     fetcher.wake()
@@ -210,7 +213,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
 
   const start = async (): Promise<void> => {
     await records.load()
-    await providers.forgetOwn()
+    await provided.forgetOwn()
     await node.handle(EXCHANGE, server.handle, PROTOCOL_OPTIONS)
     links.start()
     relays.start()
@@ -250,8 +253,9 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     heartbeat.stop()
     relays.stop()
     fetcher.stop()
+    providers.stop()
     sets.stop()
-    await Promise.all([neighbours.stop(), announcer.stop(), providers.stop()])
+    await Promise.all([neighbours.stop(), announcer.stop(), provided.stop()])
   }
 
   return {
@@ -264,8 +268,8 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     announce: announcer.announce,
     onHead: (listener) => subscribe(headListeners, listener),
     onPeer: (listener) => subscribe(peerListeners, listener),
-    provide: providers.provide,
-    withdraw: providers.withdraw,
+    provide: provided.provide,
+    withdraw: provided.withdraw,
     fetchBlock: (cid, how) => fetchBlock({ peers, gate, log, findMore }, cid, how),
     fetchSignatures: (manifest, { signal }) => askForSignatures({ peers, gate, log, findMore }, manifest, signal),
     unreached: () => neighbours.unreached(),

@@ -158,9 +158,14 @@ export const MAX_BACKOFF = MINUTE
 
 // --- Announcing
 
-/** Validity of a provider record, when it is renewed, and how often that is looked at. */
+/** Validity of a provider record, and within what time each is told again: then there are 20 minutes to try again. */
 export const PROVIDER_VALIDITY = 2 * HOUR
-export const PROVIDER_THRESHOLD = HOUR
+export const PROVIDER_RENEWAL = 100 * MINUTE
+/** So many records are told at once; then with a pause, as each is some dozen messages. */
+export const QUICK_TELLS = 32
+export const TELL_PAUSE = 100
+/** What kad-dht renews itself: records that are good for less than that, which none of ours is. It looks so often. */
+export const PROVIDER_THRESHOLD = 5 * MINUTE
 export const PROVIDER_INTERVAL = 10 * MINUTE
 /** Heads are put into the DHT again so often: its records live 48 hours, and nobody else repeats them. */
 export const HEAD_PUT_INTERVAL = 4 * HOUR

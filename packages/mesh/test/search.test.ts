@@ -5,6 +5,7 @@ import type { PeerId } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { type BlockStore, MIB, encodeBlock, silentLog } from '@hubmesh/content'
 import { sampleBlob } from '@hubmesh/testing'
+import { createProviderRecords } from '../src/announce/provider-records.ts'
 import { createProviders } from '../src/announce/providers.ts'
 import type { MeshNode } from '../src/node/create-node.ts'
 import { createGate } from '../src/node/gate.ts'
@@ -114,15 +115,57 @@ const createSearch = async (known: readonly PeerId[], reachable: ReadonlySet<Pee
     getConnections: () => [],
     dial,
   } as unknown as MeshNode
-  const datastore = new LevelDatastore(await lab.folder())
-  await datastore.open()
-  lab.defer(() => datastore.close())
-  const providers = createProviders({ datastore, gate: createGate({ log: silentLog }), log: silentLog, node })
-  lab.defer(() => providers.stop())
+  const providers = createProviders({ gate: createGate({ log: silentLog }), log: silentLog, node })
+  lab.defer(async () => providers.stop())
   return { providers, dialled }
 }
 
 const newPeerId = async (): Promise<PeerId> => peerIdFromPrivateKey(await generateKeyPair('Ed25519'))
+
+describe('what this node has', () => {
+  const createTold = async (renewal: number) => {
+    const asked: string[] = []
+    let [connections, takers] = [0, 0]
+    const provide = async function* (cid: { toString(): string }) {
+      asked.push(cid.toString())
+      if (takers > 0) yield { name: 'PEER_RESPONSE', messageName: 'ADD_PROVIDER' }
+    }
+    const node = {
+      status: 'started',
+      services: { dht: { provide, cancelReprovide: async () => {} } },
+      getConnections: () => Array.from({ length: connections }),
+    } as unknown as MeshNode
+    const datastore = new LevelDatastore(await lab.folder())
+    const records = createProviderRecords({ datastore, log: silentLog, node }, { renewal })
+    lab.defer(() => records.stop())
+    const come = (): void => {
+      connections = takers = 1
+      records.retrySoon()
+    }
+    return { records, asked, come }
+  }
+  const cids = Array.from({ length: 4 }, (_, n) => encodeBlock({ v: 1, n }).cid)
+
+  it('is told to nobody where nobody is, and to who comes', async () => {
+    const { records, asked, come } = await createTold(60_000)
+    for (const cid of cids) records.provide(cid)
+    expect(asked).toEqual([])
+    come()
+    await until('told', () => asked.length === cids.length)
+  })
+
+  it('is told again in turn, without end, until it is withdrawn', async () => {
+    const { records, asked, come } = await createTold(1000)
+    for (const cid of cids) records.provide(cid)
+    come()
+    await until('told three times', () => asked.length >= 3 * cids.length)
+    expect(asked.slice(0, 12)).toEqual([...cids, ...cids, ...cids])
+    for (const cid of cids.slice(1)) records.withdraw(cid)
+    const before = asked.length
+    await until('told again', () => asked.length > before + 2)
+    expect(new Set(asked.slice(before + 1))).toEqual(new Set(cids.slice(0, 1)))
+  })
+})
 
 describe('a search for providers', () => {
   it('leaves out who has said goodbye until it is back', async () => {

@@ -1,13 +1,11 @@
 import type { PeerId, PeerInfo } from '@libp2p/interface'
-import type { LevelDatastore } from 'datastore-level'
-import { type Cid, type Log, link } from '@hubmesh/content'
+import type { Cid, Log } from '@hubmesh/content'
 import {
   DHT_TIMEOUT,
   MAX_KNOWN_PEERS,
   MAX_PROVIDERS_DIALLED,
   MAX_SEARCHES,
   MINUTE,
-  PROVIDER_INTERVAL,
   PROVIDER_VALIDITY,
   SECOND,
 } from '../limits.ts'
@@ -15,13 +13,10 @@ import type { MeshNode } from '../node/create-node.ts'
 import { dialPeer } from '../node/dial-peer.ts'
 import type { Gate } from '../node/gate.ts'
 import { unlessAborted } from '../node/wait.ts'
+import { dhtCid } from './provider-records.ts'
 
-/** Who has chunks of which manifest, by the DHT. */
+/** Finds who has chunks of which manifest, by the DHT, and dials them. */
 export interface Providers {
-  /** Forgets the records of an earlier run: what is held now is said anew. Call before the node starts. */
-  forgetOwn(): Promise<void>
-  readonly provide: (manifest: Cid) => void
-  readonly withdraw: (manifest: Cid) => void
   /** Looks for providers and dials them; does nothing while it has done so a moment ago. */
   readonly seek: (manifest: Cid) => void
   /** The same at once, for who waits for it: the providers that could be dialled. @throws the signal's reason */
@@ -29,10 +24,9 @@ export interface Providers {
   /** A peer has left: what others still say of it is not believed until it is back. */
   onGone(peerId: string): void
   onBack(peerId: string): void
-  stop(): Promise<void>
+  stop(): void
 }
 
-const PROVIDER_KEYS = '/dht/provider'
 const FIRST_SEEK_DELAY = 2 * SECOND
 const MAX_SEEK_DELAY = MINUTE
 /** Manifests whose last search is remembered. */
@@ -45,83 +39,12 @@ interface Search {
   nextAt: number
   delay: number
 }
-/** After a peer has come, its routing table entry is there. */
-const SETTLE = SECOND
 
-type DhtCid = Parameters<MeshNode['services']['dht']['provide']>[0]
-
-export const createProviders = ({
-  datastore,
-  gate,
-  log,
-  node,
-}: {
-  datastore: LevelDatastore
-  gate: Gate
-  log: Log
-  node: MeshNode
-}): Providers => {
-  const provided = new Set<Cid>()
-  /** Not yet told, or told to nobody since nobody was there. */
-  const untold = new Set<Cid>()
+export const createProviders = ({ gate, log, node }: { gate: Gate; log: Log; node: MeshNode }): Providers => {
   const sought = new Map<Cid, Search>()
   let searching = 0
   const gone = new Map<string, number>()
   const stopping = new AbortController()
-  let telling: Promise<void> | undefined
-  let settle: NodeJS.Timeout | undefined
-  let retryDelay = SETTLE
-
-  const forgetOwn = async (): Promise<void> => {
-    const own = node.peerId.toString()
-    for await (const key of datastore.queryKeys({ prefix: PROVIDER_KEYS }))
-      if (key.name() === own) await datastore.delete(key)
-  }
-
-  const provide = (manifest: Cid): void => {
-    if (provided.has(manifest)) return
-    provided.add(manifest)
-    untold.add(manifest)
-    tell()
-  }
-
-  const withdraw = (manifest: Cid): void => {
-    untold.delete(manifest)
-    if (!provided.delete(manifest) || node.status !== 'started') return
-    node.services.dht.cancelReprovide(dhtCid(manifest)).catch((error: unknown) => {
-      log.debug({ manifest, err: error }, 'a provider record could not be withdrawn')
-    })
-  }
-
-  /** One after another: each is some dozen messages, and there may be a thousand of them. */
-  const tell = (): void => {
-    if (node.status === 'started') telling ??= tellAll().finally(() => (telling = undefined))
-  }
-
-  const tellAll = async (): Promise<void> => {
-    for (const manifest of untold) {
-      if (stopping.signal.aborted) return
-      if ((await tellOne(manifest)) > 0) untold.delete(manifest)
-    }
-    if (untold.size > 0) tellLater((retryDelay = Math.min(retryDelay * 2, PROVIDER_INTERVAL)))
-    else retryDelay = SETTLE
-  }
-
-  const tellLater = (delay: number): void => {
-    clearTimeout(settle)
-    if (!stopping.signal.aborted) settle = setTimeout(tell, delay)
-  }
-
-  const tellOne = async (manifest: Cid): Promise<number> => {
-    let told = 0
-    try {
-      for await (const event of node.services.dht.provide(dhtCid(manifest), { signal: soon() }))
-        if (event.name === 'PEER_RESPONSE' && event.messageName === 'ADD_PROVIDER') told += 1
-    } catch (error) {
-      log.debug({ manifest, err: error }, 'a provider record could not be given to all')
-    }
-    return told
-  }
 
   const seek = (manifest: Cid): void => {
     if ((sought.get(manifest)?.nextAt ?? 0) <= performance.now()) void search(manifest)
@@ -197,22 +120,10 @@ export const createProviders = ({
   const soon = (): AbortSignal => AbortSignal.any([stopping.signal, AbortSignal.timeout(DHT_TIMEOUT)])
 
   return {
-    forgetOwn,
-    provide,
-    withdraw,
     seek,
     seekNow: (manifest, signal) => unlessAborted(search(manifest), signal),
     onGone: (peerId) => markGone(peerId, PROVIDER_VALIDITY),
-    onBack: (peerId) => {
-      gone.delete(peerId)
-      tellLater(SETTLE)
-    },
-    stop: async () => {
-      stopping.abort()
-      clearTimeout(settle)
-      await telling
-    },
+    onBack: (peerId) => void gone.delete(peerId),
+    stop: () => stopping.abort(),
   }
 }
-
-const dhtCid = (manifest: Cid): DhtCid => link(manifest) as DhtCid

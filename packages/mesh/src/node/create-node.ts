@@ -122,7 +122,12 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
         disjointPaths: 2,
         allowQueryWithZeroPeers: true, // or a query of a lonely node hangs
         initialQuerySelfInterval: 100,
-        reprovide: { validity: PROVIDER_VALIDITY, threshold: PROVIDER_THRESHOLD, interval: PROVIDER_INTERVAL },
+        reprovide: {
+          validity: PROVIDER_VALIDITY,
+          threshold: PROVIDER_THRESHOLD,
+          interval: PROVIDER_INTERVAL,
+          concurrency: 1,
+        },
         ...options.records,
       }),
     },
