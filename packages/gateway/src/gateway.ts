@@ -32,6 +32,8 @@ export interface GatewayOptions {
   readonly origins?: readonly string[] | undefined
   /** Short names of repos: `/models/NAME/…`, `/datasets/NAME/…`. @default none */
   readonly aliases?: Readonly<Record<string, RepoRef>> | undefined
+  /** Connections at a time; above it they are hung up. @default 2 048 */
+  readonly connections?: number | undefined
 }
 
 export interface Gateway {
@@ -60,7 +62,7 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
     ...processMeter.metrics(),
   ]
   const room: Room = { library, status, log, pool: createBufferPool(), metrics }
-  const app = createServer(log)
+  const app = createServer(log, options)
 
   app.addHook('onRequest', async (request, reply) => {
     request.meshRoute = parseRoute(request.originalUrl, names)

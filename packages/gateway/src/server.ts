@@ -24,7 +24,10 @@ const STOP_CLOSE_MS = 500
 const STOP_WITHIN_MS = 1_900
 
 /** Fastify with this gateway's bounds. Every request goes to one route: the target is parsed by us, from its raw text. */
-export const createServer = (log: Log): FastifyInstance => {
+export const createServer = (
+  log: Log,
+  { connections = MAX_CONNECTIONS }: { connections?: number | undefined },
+): FastifyInstance => {
   const app = fastify({
     logger: false,
     bodyLimit: MAX_BODY_BYTES,
@@ -37,7 +40,7 @@ export const createServer = (log: Log): FastifyInstance => {
     rewriteUrl: () => '/',
     clientErrorHandler: (error, socket) => refuseGarbage(error.code, socket),
   })
-  app.server.maxConnections = MAX_CONNECTIONS
+  app.server.maxConnections = connections
   // Node would just hang up.
   app.server.on('connect', (_request, socket: Socket) =>
     refuseRaw(socket, [400, 'Bad Request'], 'this is no proxy: set HF_ENDPOINT to its address instead'),

@@ -21,6 +21,7 @@ import { createControl } from './control.ts'
 import { controlSocketPath, prepareHome } from './home.ts'
 import { type Membership, findMembership } from './membership.ts'
 import { type RunInfo, refuseSecondNode, removeRunFile, writeRunFile } from './run-file.ts'
+import { allowedConnections } from './open-files.ts'
 import { createStatus } from './status.ts'
 import { parseDuration, parseHostPort, parseSize } from './units.ts'
 import { uploadCaps } from './upload-caps.ts'
@@ -49,6 +50,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   await prepareHome(home)
   await refuseSecondNode(home)
 
+  const connections = await allowedConnections(log)
   const meter = createMeter()
   const identity = await loadIdentity(join(home, 'identity.key'))
   const signer = createSigner(identity)
@@ -76,7 +78,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
       ...(config.mesh.relay === undefined ? {} : { relay: config.mesh.relay }),
       dataDir: join(home, 'mesh'),
       publishers: [...new Set(config.trust.flatMap(({ publishers }) => publishers))],
-      limits: { uploadCaps: uploadCaps(config.limits) },
+      limits: { connections: connections.peers, uploadCaps: uploadCaps(config.limits) },
     },
   )
   parts.defer(() => mesh.stop())
@@ -110,7 +112,14 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   const { host, port } = parseHostPort(config.gateway.listen)
   const gateway = createGateway(
     { library, status, log: log.room('gateway') },
-    { host, port, hosts: config.gateway.hosts, origins: config.gateway.origins, aliases: aliasesOf(config) },
+    {
+      host,
+      port,
+      hosts: config.gateway.hosts,
+      origins: config.gateway.origins,
+      aliases: aliasesOf(config),
+      connections: connections.readers,
+    },
   )
 
   // The gateway first: a port in use is the likeliest fault, and known at once.

@@ -63,7 +63,7 @@ const wanCopies = ({ wanBytes, broughtBytes }: Counters): number | null =>
 /** A seed is ready by itself; a peer when it has somebody to ask, who offers something that it may believe. */
 const readiness = ({ swarm, origin, catalogs }: StatusComponents, { joinProblem }: StatusFacts): ReadyStatus => {
   const joining = joinProblem === undefined ? [] : [joinProblem]
-  const isAlone = !swarm.peers().some(({ connected }) => connected)
+  const isAlone = swarm.farthest() === undefined
   const others = origin !== undefined ? [] : isAlone ? whyAlone(swarm) : whyNoCatalog(catalogs)
   const reasons = [...joining, ...others]
   return { ready: reasons.length === 0, reasons }

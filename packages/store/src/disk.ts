@@ -66,14 +66,26 @@ export const removeFile = async (path: string): Promise<void> => {
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 
-/** What a failed read or write means to those outside: `no-space` when the disk is full, else `io`. All else is itself. */
+/**
+ * What a failed read or write means to those outside: `no-space` when the disk is full, `busy` when no more files may be open,
+ * else `io`. All else is itself.
+ */
 export const diskError = (cause: unknown, what: string): unknown => {
   if (isMeshError(cause) || isAbort(cause) || errnoOf(cause) === undefined) return cause
+  if (TOO_MANY.has(errnoOf(cause) ?? '')) return tooManyFiles(cause)
   const isFull = FULL.has(errnoOf(cause) ?? '') || /no space|quota/i.test(messageOf(cause))
   return isFull ? noSpace(cause) : new MeshError('io', `${what}: ${messageOf(cause)}`, { cause })
 }
 
 const FULL = new Set(['ENOSPC', 'EDQUOT'])
+const TOO_MANY = new Set(['EMFILE', 'ENFILE'])
+
+const tooManyFiles = (cause: unknown): MeshError =>
+  new MeshError('busy', 'this node has as many files open as it may', {
+    hint: 'raise `ulimit -n`, or ask again in a moment',
+    retryAfter: 2,
+    cause,
+  })
 
 export const noSpace = (cause?: unknown): MeshError =>
   new MeshError('no-space', 'no space is left for the store', {

@@ -1,5 +1,12 @@
 import { type ChunkShelf, type Log, type MeshError, isMeshError } from '@hubmesh/content'
-import { type Request, WIRE_PRIORITIES, type WirePriority, encodeMessage, priorityOf } from './messages.ts'
+import {
+  type Refusal,
+  type Request,
+  WIRE_PRIORITIES,
+  type WirePriority,
+  encodeMessage,
+  priorityOf,
+} from './messages.ts'
 import type { Outbox } from './outbox.ts'
 import type { RateCaps } from './rate-caps.ts'
 import { refuse } from './refuse.ts'
@@ -87,10 +94,10 @@ export const createUpload = (components: UploadComponents): Upload => {
   const send = async (request: ChunkRequest, turn: Turn): Promise<void> => {
     const { id } = request
     const buffer = await outbox.buffer()
-    const chunk = await readOrNothing(buffer, request)
-    if (chunk === undefined) {
+    const chunk = await read(buffer, request)
+    if (!(chunk instanceof Uint8Array)) {
       outbox.giveBack(buffer)
-      return refuse(outbox, { id, reason: 'not-found' })
+      return refuse(outbox, { id, ...chunk })
     }
     // Who is more urgent cannot overtake on this stream: what is before him goes at his pace.
     const priority = (): WirePriority => WIRE_PRIORITIES[Math.min(rank(), rankOf(request))] ?? 'repair'
@@ -99,12 +106,19 @@ export const createUpload = (components: UploadComponents): Upload => {
     onUpload(chunk.length)
   }
 
-  const readOrNothing = async (buffer: Uint8Array, { set, index }: ChunkRequest): Promise<Uint8Array | undefined> => {
+  /** The chunk, or why there is none. */
+  const read = async (
+    buffer: Uint8Array,
+    { set, index }: ChunkRequest,
+  ): Promise<Uint8Array | Pick<Refusal, 'reason' | 'retryAfter'>> => {
     try {
-      return await shelf.read(set, index, buffer)
+      return (await shelf.read(set, index, buffer)) ?? { reason: 'not-found' }
     } catch (error) {
       components.log.warn({ set, index, err: error }, 'a chunk could not be read')
-      return undefined
+      // Too many files are open: it is here all the same, and need not be fetched from elsewhere for good.
+      return isMeshError(error, 'busy')
+        ? { reason: 'busy', retryAfter: error.retryAfter ?? 1 }
+        : { reason: 'not-found' }
     }
   }
 

@@ -13,6 +13,8 @@ export interface SharedCacheOptions<K, V> {
   /** What a value weighs, and how much may be open; the one used last always may. */
   readonly weigh: (value: V) => number
   readonly capacity: number
+  /** How many may be at work at a time: each may open something that is not counted yet. The others wait, in order. */
+  readonly atOnce: number
 }
 
 interface Slot<V> {
@@ -23,10 +25,23 @@ interface Slot<V> {
 }
 
 export const createSharedCache = <K, V>(options: SharedCacheOptions<K, V>): SharedCache<K, V> => {
-  const { open, close, weigh, capacity } = options
+  const { open, close, weigh, capacity, atOnce } = options
   const slots = new Map<K, Slot<V>>()
   const closing = new Set<Promise<void>>()
   let total = 0
+  let working = 0
+  const waiting: (() => void)[] = []
+
+  const begin = async (): Promise<void> => {
+    if (working < atOnce) working += 1
+    else await new Promise<void>((resolve) => waiting.push(resolve)) // whoever ends hands its place on
+  }
+
+  const end = (): void => {
+    const next = waiting.shift()
+    if (next === undefined) working -= 1
+    else next()
+  }
 
   const openSlot = (key: K): Slot<V> => {
     const slot: Slot<V> = { value: open(key), weight: 0, users: 0, isDropped: false }
@@ -62,6 +77,15 @@ export const createSharedCache = <K, V>(options: SharedCacheOptions<K, V>): Shar
   }
 
   const use = async <T>(key: K, work: (value: V) => Promise<T>): Promise<T | undefined> => {
+    await begin()
+    try {
+      return await useNow(key, work)
+    } finally {
+      end()
+    }
+  }
+
+  const useNow = async <T>(key: K, work: (value: V) => Promise<T>): Promise<T | undefined> => {
     const slot = slots.get(key) ?? openSlot(key)
     slots.delete(key)
     slots.set(key, slot) // the last used comes last

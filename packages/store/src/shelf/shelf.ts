@@ -12,6 +12,8 @@ import { createSharedCache } from './shared-cache.ts'
 const MAX_SETS = 64
 /** Files of one chunk that are open at once. */
 const MAX_FILES = 128
+/** Reads and look-ups of peers at a time; the rest wait. More would only wait for the disk, with a file open each. */
+const AT_ONCE = 64
 /** What a set weighs for its entries: manifests of a million files in all may be open. */
 const ENTRIES_PER_SET = 16_384
 
@@ -68,6 +70,7 @@ export const createShelf = ({ index, blobs, blocks, partials }: ShelfComponents)
     close: (blob) => blob.close(),
     weigh: () => 1,
     capacity: MAX_FILES,
+    atOnce: AT_ONCE,
   })
 
   const sets = createSharedCache<Cid, OpenSet>({
@@ -75,6 +78,7 @@ export const createShelf = ({ index, blobs, blocks, partials }: ShelfComponents)
     close: (set) => set.close(),
     weigh: ({ entries }) => 1 + entries / ENTRIES_PER_SET,
     capacity: MAX_SETS,
+    atOnce: AT_ONCE,
   })
 
   const openBlobSet = async (list: Cid): Promise<OpenSet | undefined> => {
