@@ -144,6 +144,7 @@ const measure = async (
 
 const spent = (before: Usage, after: Usage): Usage => ({
   cpuSeconds: after.cpuSeconds - before.cpuSeconds,
+  rss: after.rss,
   peakRss: after.peakRss,
 })
 

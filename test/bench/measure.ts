@@ -4,7 +4,9 @@ import { readFile } from 'node:fs/promises'
 export interface Usage {
   /** With its children's that have ended. */
   cpuSeconds: number
-  /** The most memory it has had resident, in bytes. */
+  /** Memory that it has resident now, in bytes. */
+  rss: number
+  /** The most that it has had. */
   peakRss: number
 }
 
@@ -18,10 +20,11 @@ export const usageOf = async (pid: number): Promise<Usage> => {
   ])
   // The command name in parentheses may hold spaces: count the fields behind it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  const peak = /VmHWM:\s+(\d+) kB/.exec(status)?.[1]
+  const bytesOf = (name: string): number => 1024 * Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0)
   return {
     cpuSeconds: fields.slice(11, 15).reduce((ticks, field) => ticks + Number(field), 0) / TICKS_PER_SECOND,
-    peakRss: Number(peak ?? 0) * 1024,
+    rss: bytesOf('VmRSS'),
+    peakRss: bytesOf('VmHWM'),
   }
 }
 
