@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { type Library, type Log, type NodeStatus, type RepoRef, repoKey } from '@hubmesh/content'
+import { type Library, type Log, type NodeStatus, type ReadyStatus, type RepoRef, repoKey } from '@hubmesh/content'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type Access, type Visitor, createAccess } from './access.ts'
 import { type Answer, type HeaderFields, respond, withTag } from './answer.ts'
@@ -18,6 +18,7 @@ import { type RequestsUnderWay, createServer, listen, stopServer } from './serve
 export interface GatewayComponents {
   readonly library: Library
   readonly status: () => Promise<NodeStatus>
+  readonly ready: () => ReadyStatus
   readonly log: Log
 }
 
@@ -45,7 +46,7 @@ export interface Gateway {
 
 /** A gateway as Hub clients expect the Hub, over what the library has. Once stopped it is not started again. */
 export const createGateway = (components: GatewayComponents, options: GatewayOptions): Gateway => {
-  const { library, status, log } = components
+  const { library, status, ready, log } = components
   const access = createAccess({ host: options.host, hosts: options.hosts ?? [], origins: options.origins ?? [] })
   const names = shortNames(options.aliases ?? {})
   const underWay = new Map<Promise<void>, AbortController>()
@@ -61,7 +62,7 @@ export const createGateway = (components: GatewayComponents, options: GatewayOpt
     ...requestMeter.metrics(),
     ...processMeter.metrics(),
   ]
-  const room: Room = { library, status, log, pool: createBufferPool(), metrics }
+  const room: Room = { library, status, ready, log, pool: createBufferPool(), metrics }
   const app = createServer(log, options)
 
   app.addHook('onRequest', async (request, reply) => {

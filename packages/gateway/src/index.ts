@@ -1,7 +1,7 @@
 /**
  * HTTP, as Hub clients expect it, over what a library has; and the control socket for all that changes state.
  *
- *     const gateway = createGateway({ library, status, log }, { host: '127.0.0.1', port: 8642 })
+ *     const gateway = createGateway({ library, status, ready, log }, { host: '127.0.0.1', port: 8642 })
  *     const { url } = await gateway.start() // HF_ENDPOINT=url
  *     const server = createControlServer({ control, log }, { path: '/home/me/.hubmesh/control.sock' })
  *     await server.start()

@@ -22,7 +22,7 @@ import { controlSocketPath, prepareHome } from './home.ts'
 import { type Membership, findMembership } from './membership.ts'
 import { type RunInfo, refuseSecondNode, removeRunFile, writeRunFile } from './run-file.ts'
 import { allowedConnections } from './open-files.ts'
-import { createStatus } from './status.ts'
+import { createReports } from './status.ts'
 import { parseDuration, parseHostPort, parseSize } from './units.ts'
 import { uploadCaps } from './upload-caps.ts'
 import { readUpstreamToken } from './upstream-token.ts'
@@ -105,13 +105,13 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
     },
   )
 
-  const status = createStatus(
+  const { status, ready } = createReports(
     { swarm: mesh, library, blobs, catalogs, meter, origin },
     { publisherId: signer.publisher, site, joinProblem: membership.problem },
   )
   const { host, port } = parseHostPort(config.gateway.listen)
   const gateway = createGateway(
-    { library, status, log: log.room('gateway') },
+    { library, status, ready, log: log.room('gateway') },
     {
       host,
       port,

@@ -33,18 +33,26 @@ const version: string = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version
 
-/** Puts what each room reports side by side. */
-export const createStatus = (components: StatusComponents, facts: StatusFacts): (() => Promise<NodeStatus>) => {
+/** What a node says of itself. */
+export interface Reports {
+  /** Puts what each room reports side by side: with thousands of repos and peers it takes some milliseconds. */
+  readonly status: () => Promise<NodeStatus>
+  /** Its `ready` alone, at once, for who asks every second. */
+  readonly ready: () => ReadyStatus
+}
+
+export const createReports = (components: StatusComponents, facts: StatusFacts): Reports => {
   const startedAt = performance.now()
   const { swarm, library, blobs, catalogs, meter, origin } = components
-  return async () => ({
+  const ready = (): ReadyStatus => readiness(components, facts)
+  const status = async (): Promise<NodeStatus> => ({
     peerId: swarm.peerId,
     publisherId: facts.publisherId,
     role: origin === undefined ? 'peer' : 'seed',
     site: facts.site,
     version,
     uptime: Math.floor((performance.now() - startedAt) / 1000),
-    ready: readiness(components, facts),
+    ready: ready(),
     addresses: swarm.addresses(),
     peers: swarm.peers(),
     repos: await library.repos(),
@@ -55,6 +63,7 @@ export const createStatus = (components: StatusComponents, facts: StatusFacts): 
     refusals: [...catalogs.refusals()],
     mirrors: origin?.state() ?? [],
   })
+  return { status, ready }
 }
 
 const wanCopies = ({ wanBytes, broughtBytes }: Counters): number | null =>

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import type { Library, Log, NodeStatus, RepoRef } from '@hubmesh/content'
+import type { Library, Log, NodeStatus, ReadyStatus, RepoRef } from '@hubmesh/content'
 import type { Answer } from '../answer.ts'
 import type { BufferPool } from '../body/buffer-pool.ts'
 import type { Route } from '../http/route.ts'
@@ -10,6 +10,7 @@ import { BYTES_PATIENCE_MS, type Deadline, createDeadline } from '../patience.ts
 export interface Room {
   readonly library: Library
   readonly status: () => Promise<NodeStatus>
+  readonly ready: () => ReadyStatus
   readonly log: Log
   readonly pool: BufferPool
   /** What the gateway counts itself. */

@@ -59,8 +59,8 @@ export const sums: Handler<'sums'> = async (room, route, request): Promise<Answe
 
 export const healthz: Handler<'healthz'> = (): Answer => json({ status: 'ok' })
 
-export const readyz: Handler<'readyz'> = async (room, _route, { signal }): Promise<Answer> => {
-  const { ready } = await within(() => room.status(), { signal, ms: STATUS_PATIENCE_MS })
+export const readyz: Handler<'readyz'> = (room): Answer => {
+  const ready = room.ready()
   return json(ready, ready.ready ? {} : { 'Retry-After': '5' }, ready.ready ? 200 : 503)
 }
 

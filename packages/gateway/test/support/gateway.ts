@@ -18,7 +18,7 @@ export const startGateway = async (
   const library = createTestLibrary()
   const status = testStatus()
   const gateway = createGateway(
-    { library, status: async () => status, log },
+    { library, status: async () => status, ready: () => status.ready, log },
     { host: '127.0.0.1', port: 0, ...options },
   )
   const { url } = await gateway.start()
