@@ -86,7 +86,8 @@ export const linkText = (value: unknown): Cid => {
 }
 
 const asBlock = (cid: Cid, bytes: Uint8Array): Block => ({ cid, bytes }) as Block
-const toCid = (found: CID): Cid => found.toString() as Cid
+/** In one piece: the encoder joins letter to letter, and V8 keeps such a text as a chain of them, over 1 KiB for each CID. */
+const toCid = (found: CID): Cid => Buffer.from(found.toString(), 'latin1').toString('latin1') as Cid
 const linkOf = (code: number, sha256: Sha256): CID =>
   CID.createV1(code, createMultihash(SHA256_CODE, sha256Bytes(sha256)))
 
