@@ -2,7 +2,7 @@
  * Measures what the project promises, each figure beside its bar, in one run. Not a test: a machine that does other things
  * meanwhile gives other figures.
  *
- *     npx -y pnpm@12 bench              all, some ten minutes
+ *     npx -y pnpm@12 bench              all, some twenty minutes
  *     npx -y pnpm@12 bench ingest       one of them
  */
 import { type Result, exitOnSignals, printResults } from './measure.ts'
@@ -16,6 +16,8 @@ const BENCHES: Readonly<Record<string, () => Promise<Result[]>>> = {
   ingest: async () => (await import('./ingest.ts')).ingest(),
   'many-files': async () => (await import('./many-files.ts')).manyFiles(),
   swarm: async () => (await import('./swarm.ts')).swarm(),
+  idle: async () => (await import('./idle.ts')).idle(),
+  'many-peers': async () => (await import('./many-peers.ts')).manyPeers(),
   'cli-start': async () => (await import('./cli-start.ts')).cliStart(),
 }
 
