@@ -18,7 +18,8 @@ export interface BlobChunks {
   locate(offset: number): Promise<number>
   want(index: number): Promise<PlacedWant>
   has(index: number): boolean
-  ask(index: number, priority: Priority): Promise<Lease>
+  /** @param dueMs as in `FetchOptions` */
+  ask(index: number, priority: Priority, dueMs?: () => number): Promise<Lease>
   /** Proven bytes read back from the disk; undefined when they are not there any more: ask for the chunk again. */
   stored(index: number): Promise<readonly Uint8Array[] | undefined>
   /**

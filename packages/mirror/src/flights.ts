@@ -36,8 +36,12 @@ export interface Lease {
 
 /** Chunks on their way, each fetched once however many wait for it. */
 export interface Flights {
-  /** The lease's promises reject when the chunk cannot be had: what the source throws, `bad-bytes`, and for `stored` `no-space`. */
-  ask(job: ChunkJob, priority: Priority): Lease
+  /**
+   * What is on its way already is wanted at the highest of its askers' priorities, and is due with the first of them.
+   * The lease's promises reject when the chunk cannot be had: what the source throws, `bad-bytes`, and for `stored` `no-space`.
+   * @param dueMs as in `FetchOptions`
+   */
+  ask(job: ChunkJob, priority: Priority, dueMs?: () => number): Lease
   /** Ends all, and waits for what is being stored. */
   stop(): Promise<void>
 }
@@ -47,6 +51,8 @@ interface Flight {
   readonly stored: PromiseWithResolvers<void>
   readonly ended: PromiseWithResolvers<void>
   priority: Priority
+  /** Of each asker that is on its way to it. */
+  readonly dues: Set<() => number>
   isHere: boolean
   /** While somebody may read them. Not in a map: V8 keeps what a map once held until a full collection. */
   bytes: VerifiedBytes | undefined
@@ -69,10 +75,10 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
 
   const run = async (job: ChunkJob, flight: Flight): Promise<void> => {
     if (!(await job.find())) {
-      const { priority, abort } = flight
+      const { priority, dues, abort } = flight
       const { signal } = abort
       signal.throwIfAborted()
-      const chunk = await source.fetch(job.want, { priority, signal })
+      const chunk = await source.fetch(job.want, { priority, signal, dueMs: () => soonest(dues) })
       try {
         requireWanted(job.want, chunk.bytes)
         if (flight.leases > 0) recent.add(flight, chunk.bytes)
@@ -92,6 +98,7 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
       stored: observed(),
       ended: Promise.withResolvers(),
       priority,
+      dues: new Set(),
       isHere: false,
       bytes: undefined,
       leases: 0,
@@ -127,8 +134,10 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
   }
 
   return {
-    ask: (job, priority) => {
+    ask: (job, priority, dueMs) => {
       const flight = flights.get(job.key) ?? begin(job, priority)
+      raise(job.want, flight, priority)
+      if (dueMs !== undefined) flight.dues.add(dueMs)
       flight.leases += 1
       clearTimeout(flight.linger)
       let held = true
@@ -140,6 +149,7 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
         bytes: () => flight.bytes,
         raise: (sooner) => raise(job.want, flight, sooner),
         release: () => {
+          if (dueMs !== undefined) flight.dues.delete(dueMs)
           if (held) leave(job.key, flight)
           held = false
         },
@@ -162,6 +172,12 @@ const requireWanted = (want: ChunkWant, bytes: VerifiedBytes): void => {
 const arrive = (flight: Flight): void => {
   flight.isHere = true
   flight.arrived.resolve()
+}
+
+const soonest = (dues: ReadonlySet<() => number>): number => {
+  let ms = Infinity
+  for (const due of dues) ms = Math.min(ms, due())
+  return ms
 }
 
 const isSooner = (a: Priority, b: Priority): boolean => PRIORITIES.indexOf(a) < PRIORITIES.indexOf(b)

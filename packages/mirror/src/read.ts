@@ -4,6 +4,7 @@ import {
   MeshError,
   type Meter,
   type Priority,
+  type ReadOptions,
   type Swarm,
   isMeshError,
   orAbort,
@@ -21,13 +22,12 @@ import {
 } from './limits.ts'
 import { notReady, untilReady, withDeadline } from './waits.ts'
 
-export interface ReadOptions {
+export interface ReaderOptions extends ReadOptions {
   readonly source: ChunkSource
   readonly swarm: Swarm
   readonly pace: Pace
   readonly meter: Meter
   readonly limits: Limits
-  readonly signal: AbortSignal
 }
 
 /**
@@ -37,7 +37,7 @@ export interface ReadOptions {
 export async function* readRange(
   open: (signal: AbortSignal) => Promise<BlobChunks>,
   range: ByteRange,
-  options: ReadOptions,
+  options: ReaderOptions,
 ): AsyncGenerator<Uint8Array> {
   if (range.start >= range.end) return
   const { signal, limits } = options
@@ -71,10 +71,13 @@ interface Reader {
   leave(): void
 }
 
-const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pace, meter }: ReadOptions): Reader => {
+const createReader = (chunks: BlobChunks, range: ByteRange, options: ReaderOptions): Reader => {
+  const { source, swarm, pace, meter, rate } = options
   const leases = new Map<number, { lease: Lease; length: number }>()
   const paced = pace.join()
   let span: { at: number; last: number } | undefined
+  /** Where in the blob the reader is: what is before it was handed out. */
+  let position = 0
   let asked = 0
   let askedBytes = 0
   let window = FIRST_WINDOW
@@ -84,6 +87,7 @@ const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pac
   const begin = async (): Promise<{ at: number; last: number }> => {
     const [at, last] = [await chunks.locate(range.start), await chunks.locate(range.end - 1)]
     asked = at
+    position = range.start
     return { at, last }
   }
 
@@ -96,14 +100,18 @@ const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pac
   }
 
   const ask = async (index: number, priority: Priority): Promise<void> => {
-    const { length } = await chunks.want(index)
+    const { start, length } = await chunks.want(index)
     leaving.signal.throwIfAborted()
-    const lease = await chunks.ask(index, priority)
+    const lease = await chunks.ask(index, priority, rate && (() => dueMs(start, rate())))
     if (leaving.signal.aborted) lease.release()
     leaving.signal.throwIfAborted()
     leases.set(index, { lease, length })
     askedBytes += length
   }
+
+  /** Until the reader is at a byte, if it goes on as it does. */
+  const dueMs = (start: number, perSecond = 0): number =>
+    start <= position ? 0 : perSecond > 0 ? ((start - position) / perSecond) * 1000 : Infinity
 
   const release = (index: number): void => {
     const taken = leases.get(index)
@@ -151,6 +159,7 @@ const createReader = (chunks: BlobChunks, range: ByteRange, { source, swarm, pac
       if (at === chunks.count - 1) await lastIsGood(leases.get(at)?.lease, whole)
       release(at)
       span.at = at + 1
+      position = start + length
       return slice(parts, Math.max(0, range.start - start), Math.min(length, range.end - start))
     },
     outlook: () => current && source.outlook(current),

@@ -33,7 +33,7 @@ export const openSingle = async (
     locate: async () => 0,
     want: async () => want,
     has: () => here,
-    ask: async (_, priority) =>
+    ask: async (_, priority, dueMs) =>
       flights.ask(
         {
           key: sha256,
@@ -45,6 +45,7 @@ export const openSingle = async (
           },
         },
         priority,
+        dueMs,
       ),
     stored: async () => {
       const blob = await blobs.open(sha256)

@@ -95,8 +95,10 @@ const coldBody = (
   return {
     size: file.size,
     source: farthest(components),
-    read: (range, { signal }) =>
-      readRange(open, range, { ...components, signal: AbortSignal.any([signal, leaving.signal, components.signal]) }),
+    read: (range, { signal, rate }) => {
+      const reading = AbortSignal.any([signal, leaving.signal, components.signal])
+      return readRange(open, range, { ...components, rate, signal: reading })
+    },
     close: async () => leaving.abort(new Error('the file was closed')),
   }
 }

@@ -165,14 +165,14 @@ const startTransfer = (
       provide(transfer.wanted.manifest)
     },
   })
-  const ask: BlobChunks['ask'] = async (index, priority) => {
+  const ask: BlobChunks['ask'] = async (index, priority, dueMs) => {
     transfer.users += 1 // the flight may outlive whoever asked
     let lease: Lease
     try {
       const job = await jobOf(index)
       broken.signal.throwIfAborted()
       if (closed !== undefined) throw new MeshError('bad-input', 'chunks of a file that was closed were asked for')
-      lease = flights.ask(job, priority)
+      lease = flights.ask(job, priority, dueMs)
     } catch (error) {
       release(transfer)
       throw error

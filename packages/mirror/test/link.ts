@@ -12,6 +12,8 @@ import type { StoreParts } from '@hubmesh/testing'
 
 interface Fetch extends ChunkWant {
   readonly priority: Priority
+  /** As told with it; goes on telling. */
+  readonly dueMs?: (() => number) | undefined
 }
 
 /** An office's way to seeds, scripted: serves from their stores through the shelf, as a peer would. */
@@ -91,9 +93,9 @@ export const createLink = (): Link => {
       return found.flat()
     },
     prepare: () => {},
-    fetch: async (want, { priority, signal }) => {
+    fetch: async (want, { priority, dueMs, signal }) => {
       signal.throwIfAborted()
-      link.fetches.push({ ...want, priority })
+      link.fetches.push({ ...want, priority, dueMs })
       waiting += 1
       try {
         await untilEither(link.hold(want), signal)

@@ -74,8 +74,17 @@ export interface FileBody {
    * Proven bytes of the range in order, fetched as they are read, with read-ahead. Fails without yielding with
    * MeshError `not-ready` when nothing is proven in time and nothing is in sight.
    */
-  read(range: ByteRange, options: { signal: AbortSignal }): AsyncIterable<Uint8Array>
+  read(range: ByteRange, options: ReadOptions): AsyncIterable<Uint8Array>
   close(): Promise<void>
+}
+
+export interface ReadOptions {
+  readonly signal: AbortSignal
+  /**
+   * How fast the bytes are taken, in bytes a second, as far as can be said now; asked often. What would come too late for that
+   * is fetched as if it were waited for.
+   */
+  readonly rate?: (() => number | undefined) | undefined
 }
 
 export interface PullOptions {

@@ -66,6 +66,16 @@ export interface FetchedChunk {
   release(): void
 }
 
+export interface FetchOptions {
+  readonly priority: Priority
+  readonly signal: AbortSignal
+  /**
+   * Until a reader who is on its way to the chunk is there: in ms from the moment at which it is asked, often; Infinity while
+   * that cannot be said. What would come later is fetched as if the reader waited for it. Without it there is time.
+   */
+  readonly dueMs?: (() => number) | undefined
+}
+
 /** Where missing chunks come from. The mesh is one; what it costs and which site it is in is the source's own concern. */
 export interface ChunkSource {
   /** Chunks of the set will be wanted in a moment: peers are asked now what they have of it. */
@@ -74,7 +84,7 @@ export interface ChunkSource {
    * The chunk, verified, from whichever peer gives it soonest; other peers are tried when one fails, lies or is silent.
    * Waits while no peer has it, until the signal ends.
    */
-  fetch(want: ChunkWant, options: { priority: Priority; signal: AbortSignal }): Promise<FetchedChunk>
+  fetch(want: ChunkWant, options: FetchOptions): Promise<FetchedChunk>
   /** What is fetched is wanted sooner now. What is on its way already stays on it. */
   raise(want: ChunkWant, priority: Priority): void
   /** What can be expected for a set: seconds until a chunk of `length` bytes may be here, or undefined when nobody in reach has it. */

@@ -3,6 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { type FileBody, KIB, MeshError } from '@hubmesh/content'
 import type { BodyStream } from '../answer.ts'
 import { within } from '../patience.ts'
+import { type ClientRate, createClientRate } from './client-rate.ts'
 import type { StreamOptions } from './file-stream.ts'
 import { endShort, writeTaken } from './write.ts'
 
@@ -20,7 +21,9 @@ const TRICKLE_PARTS = 16
 export const proofStream = async (body: FileBody, options: StreamOptions): Promise<BodyStream> => {
   const { range, signal, log, patienceMs } = options
   const leaving = new AbortController()
-  const iterator = body.read(range, { signal: AbortSignal.any([signal, leaving.signal]) })[Symbol.asyncIterator]()
+  const rate = createClientRate()
+  const reading = { signal: AbortSignal.any([signal, leaving.signal]), rate: () => rate.perSecond() }
+  const iterator = body.read(range, reading)[Symbol.asyncIterator]()
   const close = async (): Promise<void> => {
     leaving.abort()
     await iterator.return?.().catch((error: unknown) => log.debug({ err: error }, 'a read did not end well'))
@@ -33,7 +36,7 @@ export const proofStream = async (body: FileBody, options: StreamOptions): Promi
   return {
     send: async (response) => {
       try {
-        await pump(response, { iterator, first, length: range.end - range.start, signal })
+        await pump(response, { iterator, first, length: range.end - range.start, rate, signal })
       } catch (error) {
         if (!signal.aborted) log.warn({ err: error }, 'a file ends short at a client: its bytes stopped coming')
         endShort(response)
@@ -49,16 +52,22 @@ interface Source {
   readonly iterator: AsyncIterator<Uint8Array>
   readonly first: IteratorResult<Uint8Array>
   readonly length: number
+  readonly rate: ClientRate
   readonly signal: AbortSignal
 }
 
-const pump = async (response: ServerResponse, { iterator, first, length, signal }: Source): Promise<void> => {
+const pump = async (response: ServerResponse, { iterator, first, length, rate, signal }: Source): Promise<void> => {
   let left = length
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    const end = rate.begin(bytes.length)
+    await writeOr(response, bytes, signal)
+    end()
+  }
   for (let step = first; step.done !== true;) {
     left -= step.value.length
     if (left < 0) throw new MeshError('bad-bytes', 'a read gave more than its range')
     const next = watched(iterator.next())
-    await writeSpread(step.value, next, (bytes) => writeOr(response, bytes, signal))
+    await writeSpread(step.value, next, write)
     step = await next.promise
   }
   if (left > 0) throw new MeshError('bad-bytes', 'a read gave less than its range')

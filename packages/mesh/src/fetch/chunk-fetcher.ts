@@ -58,12 +58,12 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
   let tickedAt = 0
   let stopped = false
 
-  const fetch: ChunkSource['fetch'] = async (want, { priority, signal }) => {
+  const fetch: ChunkSource['fetch'] = async (want, { priority, dueMs, signal }) => {
     signal.throwIfAborted()
     if (stopped) throw stopping()
     const { set, index, length } = want
     const settle = Promise.withResolvers<FetchedChunk>()
-    const wanted = scheduler.want({ set, index, length, priority }, performance.now())
+    const wanted = scheduler.want({ set, index, length, priority, dueMs }, performance.now())
     const waiter: Waiter = { want, settle }
     waiters.set(wanted, waiter)
     const onAbort = (): void => {
@@ -104,7 +104,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     try {
       if (peer.link === undefined || waiter === undefined) throw new MeshError('unreachable', 'the peer is gone')
       const { set, index } = waiter.want
-      const payload = await peer.link.chunk({ set, index, priority: request.want.priority }, abort.signal)
+      const payload = await peer.link.chunk({ set, index, priority: request.priority }, abort.signal)
       take(waiter, peer, consume(payload))
       outcome = 'arrived'
     } catch (error) {

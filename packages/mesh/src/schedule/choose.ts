@@ -1,11 +1,12 @@
 import { SECOND } from '../limits.ts'
 import type { HedgeBudget } from './hedges.ts'
 import type { Holdings } from './holdings.ts'
-import { type Path, type Room, expectedMs, roomOf } from './path.ts'
+import { type Path, type Room, roomOf } from './path.ts'
 import type { QuietPaths } from './quiet.ts'
 import { type Member, isBefore } from './rendezvous.ts'
 import type { SiteShare } from './site-share.ts'
-import { type Wanted, isAvoided, isRead } from './wants.ts'
+import { type Request, type Wanted, isAtRisk, isRead, isUrgent } from './wants.ts'
+import { type Way, type Ways, soonestOfAll } from './ways.ts'
 
 /** Of whom a chunk is asked: one look at all paths, and then chunk after chunk. */
 export interface Chooser {
@@ -34,6 +35,7 @@ interface Components {
   readonly share: SiteShare
   readonly hedges: HedgeBudget
   readonly quiet: QuietPaths
+  readonly ways: Ways
   readonly self: Member
 }
 
@@ -44,7 +46,7 @@ const WORSE = 2
 /** What nobody reads is asked of so many nodes of another site at most: more streams on the same line only make each other lose. */
 const SOURCES_PER_SITE = 2
 
-export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: Components): Chooser => {
+export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, self }: Components): Chooser => {
   const rooms = new Map<Path, Room>()
   let now = 0
   /** How long all that is wanted takes, from all at once. */
@@ -56,11 +58,11 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
     now = at
     let rate = 0
     rooms.clear()
-    quiet.look(now)
+    ways.look(now)
     for (const path of paths) {
-      const room = quiet.has(path) ? 'none' : roomOf(path, now)
+      const room = ways.isUsable(path) ? roomOf(path, now) : 'none'
       if (room !== 'none') rooms.set(path, room)
-      if (isUsable(path)) rate += path.goodput.estimate(now) ?? 0
+      if (ways.isUsable(path)) rate += path.goodput.estimate(now) ?? 0
     }
     allMs = (wantedBytes / rate) * SECOND
     return rooms.size > 0
@@ -71,35 +73,31 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
     if (roomOf(path, now) === 'none') rooms.delete(path)
   }
 
-  const hasRoom = (path: Path, { priority }: Wanted): boolean => {
+  const hasRoom = (path: Path, want: Wanted): boolean => {
     const room = rooms.get(path)
-    return room === 'enough' || (room === 'some' && priority === 'reader')
+    return room === 'enough' || (room === 'some' && isUrgent(want))
   }
 
-  const isUsable = (path: Path): boolean => path.restUntil <= now && !quiet.has(path)
-
-  /** Soonest of those that have it and that a test admits. */
-  const soonest = (want: Wanted, admits: (path: Path) => boolean): { path: Path; ms: number } | undefined => {
-    let best: { path: Path; ms: number } | undefined
-    for (const [path, { bitmap }] of holdings.of(want.set)) {
-      if (!bitmap.has(want.index) || !isUsable(path) || isAvoided(want, path, now) || !admits(path)) continue
-      const ms = expectedMs(path, want.length, now)
-      if (best === undefined || ms < best.ms) best = { path, ms }
-    }
-    return best
-  }
-
-  /** The same site wins over any other. Who has no room is waited for where that is sooner than the next best. */
+  /**
+   * The same site wins over any other, but for what would come too late from it. Who has no room is waited for where that is
+   * sooner than the next best.
+   */
   const choose = (want: Wanted): Path | undefined => {
-    const near = soonest(want, ({ sameSite }) => sameSite)
+    if (isAtRisk(want)) return chooseSoonest(want)
+    const near = ways.soonest(want, ({ sameSite }) => sameSite)
     if (near !== undefined) {
       share.found(near.path, want, now)
       return hasRoom(near.path, want) ? near.path : undefined
     }
     const far = chooseFar(want)
     if (far === undefined) return undefined
-    const mate = share.responsible(want, now)
+    const mate = isUrgent(want) ? undefined : share.responsible(want, now)
     return mate !== undefined && share.isLeftTo(mate, want, now, far.ms) ? undefined : far.path
+  }
+
+  const chooseSoonest = (want: Wanted): Path | undefined => {
+    const best = soonestOfAll(ways, want)
+    return best !== undefined && hasRoom(best.path, want) ? best.path : undefined
   }
 
   /** False where enough others of its site are before it in this node's own line, who have the chunk too. */
@@ -107,18 +105,18 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
     if (path.site === '' || path.sameSite || isRead(want)) return true
     let before = 0
     for (const [other, { bitmap }] of holdings.of(want.set)) {
-      if (other === path || other.site !== path.site || !bitmap.has(want.index) || !isUsable(other)) continue
+      if (other === path || other.site !== path.site || !bitmap.has(want.index) || !ways.isUsable(other)) continue
       if (isBefore(other, path, lineOfSelf) && (before += 1) >= SOURCES_PER_SITE) return false
     }
     return true
   }
 
   /** What is read comes from the soonest; all else from whoever has room, so that nobody idles. */
-  const chooseFar = (want: Wanted): { path: Path; ms: number } | undefined => {
-    const best = soonest(want, (path) => !path.relayed && isOneOfFew(path, want)) ?? soonest(want, () => true)
+  const chooseFar = (want: Wanted): Way | undefined => {
+    const best = ways.soonest(want, (path) => !path.relayed && isOneOfFew(path, want)) ?? ways.soonest(want, () => true)
     if (best === undefined || hasRoom(best.path, want)) return best
     if (isRead(want)) return undefined
-    const next = soonest(
+    const next = ways.soonest(
       want,
       (path) => path.relayed === best.path.relayed && hasRoom(path, want) && isOneOfFew(path, want),
     )
@@ -140,23 +138,26 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
 
   const help = function* (asked: Iterable<Wanted>, waiting: readonly Wanted[]): Generator<Choice> {
     const isEnd = waiting.every(({ left, holders }) => left !== undefined || holders === 0)
-    for (const want of latestFirst(asked)) {
-      const [first, second] = want.asked
-      if (first === undefined || second !== undefined) continue
+    for (const { want, first, due } of inOrderOfHelp(asked, now)) {
       const isSilent = quiet.has(first.path)
       const isLate = isSilent || first.lateAt <= now
       // In the middle nobody waits for one that is late, as long as others come.
-      if (!isEnd && !isSilent && !(isLate && isRead(want))) continue
+      if (!isEnd && !isSilent && due === Infinity && !(isLate && isRead(want))) continue
       const isWorth = (path: Path): boolean =>
         path.sameSite ||
         // What a node of our site has is fetched from outside only when it gives nothing.
-        (first.path.sameSite ? isRead(want) || (isSilent && isEnd) : isLate || !isSameSite(path, first.path))
-      const helper = soonest(
+        (first.path.sameSite
+          ? isRead(want) || (isSilent && isEnd)
+          : isLate || due < Infinity || !isSameSite(path, first.path))
+      const helper = ways.soonest(
         want,
         (path) => path !== first.path && (!path.relayed || first.path.relayed) && hasRoom(path, want) && isWorth(path),
       )
-      if (helper === undefined || (!isLate && helper.ms > SOONER * (first.expectedAt - now))) continue
-      if (!helper.path.sameSite && !hedges.take(want.length, isLate)) continue
+      if (helper === undefined) continue
+      const isInTime = helper.ms <= due && due < Infinity
+      if (!isLate && !isInTime && !(isEnd && helper.ms <= SOONER * (first.expectedAt - now))) continue
+      if (!helper.path.sameSite && !hedges.take(want.length, isLate || isInTime)) continue
+      if (isInTime) want.dueAt = now + due
       yield { want, path: helper.path }
     }
   }
@@ -164,8 +165,7 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
   return {
     look,
     onAsked,
-    hasRoomFor: ({ priority }) =>
-      priority === 'reader' ? rooms.size > 0 : rooms.values().some((room) => room === 'enough'),
+    hasRoomFor: (want) => (isUrgent(want) ? rooms.size > 0 : rooms.values().some((room) => room === 'enough')),
     choose,
     takeOver,
     help,
@@ -175,5 +175,22 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, self }: C
 /** Both stand at the end of the same line. */
 const isSameSite = (a: Path, b: Path): boolean => a.site === b.site && a.site !== ''
 
-const latestFirst = (asked: Iterable<Wanted>): Wanted[] =>
-  [...asked].toSorted((a, b) => (b.asked[0]?.expectedAt ?? 0) - (a.asked[0]?.expectedAt ?? 0))
+/** What is asked of one, and until when it is due, in ms, if it comes later than that; else Infinity. */
+interface Asked {
+  readonly want: Wanted
+  readonly first: Request
+  readonly due: number
+}
+
+/** What comes too late for a reader first, the soonest due of it; then what comes latest. */
+const inOrderOfHelp = (asked: Iterable<Wanted>, now: number): Asked[] => {
+  const all: Asked[] = []
+  for (const want of asked) {
+    const [first, second] = want.asked
+    if (first === undefined || second !== undefined) continue
+    const due = want.dueMs?.() ?? Infinity
+    // What is late is taken to need as long again as it is late.
+    all.push({ want, first, due: Math.abs(first.expectedAt - now) > due ? due : Infinity })
+  }
+  return all.toSorted((a, b) => (a.due === b.due ? b.first.expectedAt - a.first.expectedAt : a.due - b.due))
+}

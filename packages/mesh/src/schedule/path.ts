@@ -27,6 +27,9 @@ export interface Path extends Member {
   bringsEach: number | undefined
   /** Nothing is left for it to bring into the site before this time. */
   letDownUntil: number
+  /** How long it took of late to bring in what was left to it, in ms, and when that was measured. */
+  bringMs: number
+  bringMeasuredAt: number
   /** Bytes that have come from it, of whatever they are a part, and when the last did. */
   heardBytes: number
   heardAt: number
@@ -60,17 +63,22 @@ export const createPath = (peerId: string): Path => ({
   broughtAt: -Infinity,
   bringsEach: undefined,
   letDownUntil: 0,
+  bringMs: 0,
+  bringMeasuredAt: -Infinity,
   heardBytes: 0,
   heardAt: 0,
 })
 
 /** The expected time until a chunk is here: the round trip, then all that is under way and the chunk itself. */
 export const expectedMs = (path: Path, length: number, now: number): number => {
-  const rate = path.goodput.estimate(now)
   // One that was never measured is worth one try: it may be the fastest.
-  if (rate === undefined && path.inFlight === 0) return path.rttMs
-  return path.rttMs + ((path.inFlightBytes + length) / (rate ?? UNMEASURED)) * SECOND
+  if (path.inFlight === 0 && path.goodput.estimate(now) === undefined) return path.rttMs
+  return path.rttMs + transferMs(path, path.inFlightBytes + length, now)
 }
+
+/** The time in which it gives so many bytes. */
+export const transferMs = (path: Path, bytes: number, now: number): number =>
+  (bytes / (path.goodput.estimate(now) ?? UNMEASURED)) * SECOND
 
 /** What more may be asked of a path: `some` is less than is worth a message, and for readers alone. */
 export type Room = 'none' | 'some' | 'enough'

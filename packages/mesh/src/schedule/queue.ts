@@ -2,10 +2,11 @@ import { PRIORITIES } from '@hubmesh/content'
 import type { Holdings } from './holdings.ts'
 import type { Path } from './path.ts'
 import { type Member, isBefore } from './rendezvous.ts'
-import { type Wanted, isRead } from './wants.ts'
+import { type Wanted, isRead, isUrgent } from './wants.ts'
 
 /**
- * In which order chunks are asked for. What is read comes first, in the order of asking, which is that of reading. What only
+ * In which order chunks are asked for. What a reader waits for comes first, then what would come too late for one, the soonest
+ * due first; then all else that is read, in the order of asking, which is that of reading. What only
  * has to come some time goes rarest first: what few have is spread before they leave, and of several nodes that fetch the
  * same each begins with another part, so that they have something to give each other and who has it all sends it once.
  */
@@ -86,6 +87,11 @@ export const createQueue = (
 }
 
 const compare = (a: Wanted, b: Wanted): number =>
-  PRIORITIES.indexOf(a.priority) - PRIORITIES.indexOf(b.priority) ||
+  urgencyOf(a) - urgencyOf(b) ||
+  (isUrgent(a) ? dueAtOf(a) - dueAtOf(b) : 0) ||
   (isRead(a) ? 0 : a.holders - b.holders || a.rank - b.rank) ||
   a.turn - b.turn
+
+const urgencyOf = (want: Wanted): number => (isUrgent(want) ? 0 : PRIORITIES.indexOf(want.priority))
+
+const dueAtOf = ({ priority, dueAt }: Wanted): number => (priority === 'reader' ? 0 : dueAt)

@@ -1,6 +1,7 @@
 import { MIB, type Priority, PRIORITIES } from '@hubmesh/content'
 import { MAX_BACKOFF, MIN_DEADLINE, MIN_GOODPUT, SECOND } from '../limits.ts'
 import { createChooser } from './choose.ts'
+import { createDeadlines } from './deadlines.ts'
 import { createDelays, createHedgeBudget } from './hedges.ts'
 import { type Holdings, createHoldings } from './holdings.ts'
 import { type Path, expectedMs, rest } from './path.ts'
@@ -8,7 +9,8 @@ import { createQuietPaths } from './quiet.ts'
 import { createQueue } from './queue.ts'
 import { hashOf } from './rendezvous.ts'
 import { createSiteShare } from './site-share.ts'
-import { type Request, type Want, type Wanted, isAvoided, isComing, isRead, newWanted } from './wants.ts'
+import { type Request, type Want, type Wanted, isAvoided, isComing, isRead, isUrgent, newWanted } from './wants.ts'
+import { createWays } from './ways.ts'
 
 /** What came of a request: the chunk, or why not. `lacks`: the peer does not have it after all. */
 export type Outcome = 'arrived' | 'cancelled' | 'lacks' | 'busy' | 'wrong' | 'failed'
@@ -68,7 +70,10 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
   const share = createSiteShare({ holdings, paths }, { self })
   const hedges = createHedgeBudget()
   const delays = createDelays()
-  const chooser = createChooser({ holdings, paths, share, hedges, quiet: createQuietPaths(asked), self })
+  const quiet = createQuietPaths(asked)
+  const ways = createWays({ holdings, quiet })
+  const deadlines = createDeadlines({ ways, share })
+  const chooser = createChooser({ holdings, paths, share, hedges, quiet, ways, self })
   let turns = 0
   let wantedBytes = 0
   let held = 0
@@ -80,6 +85,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     wants.add(fresh)
     wantedBytes += fresh.length
     queue.add(fresh)
+    if (fresh.dueMs !== undefined) deadlines.touch()
     return fresh
   }
 
@@ -103,6 +109,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
   const next = (now: number): Request[] => {
     if (wants.size === 0 || !chooser.look(now, wantedBytes)) return []
     const requests: Request[] = []
+    hurry(now)
     const inOrder = queue.inOrder(now)
     for (const want of inOrder) {
       if (!chooser.hasRoomFor(want) || (isBehind && !isRead(want))) break
@@ -119,11 +126,22 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     return requests
   }
 
+  /** What would come too late for its reader is urgent, for as long as that holds. */
+  const hurry = (now: number): void => {
+    for (const { want, dueAt } of deadlines.look(now, queue.inOrder(now))) {
+      queue.delete(want)
+      want.dueAt = dueAt
+      queue.add(want)
+      if (dueAt < Infinity) share.takeBack(want, now)
+    }
+  }
+
   const ask = (want: Wanted, path: Path, now: number): Request => {
     const expected = expectedMs(path, want.length, now)
     const request: Request = {
       want,
       path,
+      priority: isUrgent(want) ? 'reader' : want.priority,
       startedAt: now,
       heardBytes: path.heardBytes,
       expectedAt: now + expected,

@@ -8,6 +8,11 @@ export interface Want {
   readonly index: number
   readonly length: number
   readonly priority: Priority
+  /**
+   * Until its reader is there, in ms from now, as far as can be said now: a reader goes faster, slower, and stands still.
+   * Infinity while it is not known. What has none has time.
+   */
+  readonly dueMs?: (() => number) | undefined
 }
 
 /** One that is looked for, with all that was tried. Times are milliseconds. */
@@ -23,22 +28,18 @@ export interface Wanted extends Want {
   /** Peers that have it, and those before this node in its line, as of the last look. */
   holders: number
   rank: number
-  /** A node of our site that is to bring it in, and since when it was left to one. */
-  left?: Left
-}
-
-/** To whom a chunk was left. */
-export interface Left {
-  readonly to: Path
-  readonly since: number
-  /** It has it now. */
-  brought: boolean
+  /** When its reader will be there, if it comes too late for that as things go; else Infinity. */
+  dueAt: number
+  /** A node of our site that is to bring it in, since when it was left to one, and whether it was seen to have it by now. */
+  left?: { readonly to: Path; readonly since: number; readonly isBrought: boolean }
 }
 
 /** A chunk that is asked of a peer. */
 export interface Request {
   readonly want: Wanted
   readonly path: Path
+  /** What is at risk is asked for as what a reader waits for. */
+  readonly priority: Priority
   readonly startedAt: number
   /** What the peer had sent by then, of whatever. */
   readonly heardBytes: number
@@ -58,10 +59,17 @@ export const newWanted = (want: Want, since: number, turn: number): Wanted => ({
   avoid: new Map(),
   holders: 0,
   rank: 0,
+  dueAt: Infinity,
 })
 
 /** A reader waits for it, or will soon: it is wanted in the order of reading. All else only has to come some time. */
 export const isRead = ({ priority }: Want): boolean => priority === 'reader' || priority === 'ahead'
+
+/** It was found to come too late for a reader who is on its way to it. */
+export const isAtRisk = ({ dueAt }: Wanted): boolean => dueAt < Infinity
+
+/** A reader waits for it, or would have to. */
+export const isUrgent = (want: Wanted): boolean => want.priority === 'reader' || isAtRisk(want)
 
 export const isAvoided = ({ avoid }: Wanted, path: Path, now: number): boolean =>
   avoid.size > 0 && (avoid.get(path) ?? 0) > now

@@ -4,14 +4,20 @@ import { type Path, type Request, type Scheduler, createPath, createScheduler } 
 export const SET = 'a list'
 export const COUNT = 400
 
+export interface PeerOptions extends Partial<Path> {
+  /** Chunks that it has. @default all */
+  readonly has?: readonly number[]
+  /** Bytes a second. @default 64 MiB/s */
+  readonly rate?: number
+}
+
 /** A node, with what it knows of others. */
 export const createSchedulerLab = ({ self = 'self', length = 256 * KIB } = {}) => {
   const scheduler: Scheduler = createScheduler({ self })
-  /** A peer that gives 64 MiB/s. It has all, or `has`. */
-  const peer = (id: string, { has, ...options }: Partial<Path> & { has?: readonly number[] } = {}): Path => {
+  const peer = (id: string, { has, rate = 64 * MIB, ...options }: PeerOptions = {}): Path => {
     const path = Object.assign(createPath(id), { rttMs: 20, ...options })
     path.goodput.busy(1, -1000)
-    path.goodput.received(64 * MIB, 0)
+    path.goodput.received(rate, 0)
     path.goodput.busy(0, 0)
     scheduler.link(path)
     scheduler.holdings.tell(path, SET, has === undefined ? Bitmap.full(COUNT) : new Bitmap(COUNT), 0)
@@ -19,8 +25,8 @@ export const createSchedulerLab = ({ self = 'self', length = 256 * KIB } = {}) =
     scheduler.touch()
     return path
   }
-  const want = (count: number, priority: Priority, first = 0): void => {
-    for (let at = 0; at < count; at += 1) scheduler.want({ set: SET, index: first + at, length, priority }, 0)
+  const want = (count: number, priority: Priority, first = 0, dueMs?: () => number): void => {
+    for (let at = 0; at < count; at += 1) scheduler.want({ set: SET, index: first + at, length, priority, dueMs }, 0)
   }
   return { scheduler, peer, want }
 }
