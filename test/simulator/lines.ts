@@ -10,7 +10,16 @@ export interface NodeShape {
   readonly down: number
   /** It wants nothing, says that it has all, and harms whoever asks it. */
   readonly bad?: Bad
+  /** It has all, and is no seed. */
+  readonly isFull?: boolean
+  /** Its port inside the site, in Mbit/s, where it is not like the others'. */
+  readonly port?: number
+  /** Somebody reads the file there at so many Mbit/s; else it pulls it. */
+  readonly reads?: number
 }
+
+/** It wants the file. */
+export const isTaker = ({ isSeed, isFull, bad }: NodeShape): boolean => !isSeed && isFull !== true && bad === undefined
 
 /** What lies between nodes. */
 export interface Distances {
@@ -33,9 +42,10 @@ export const createLines = ({ inside, between }: Distances): Lines => {
     links.set(name, known)
     return known
   }
+  const portOf = ({ port }: NodeShape): number => port ?? inside.mbits
   return {
     links: (from, to) => {
-      if (from.site === to.site) return [link(`${from.id} in`, inside.mbits), link(`in ${to.id}`, inside.mbits)]
+      if (from.site === to.site) return [link(`${from.id} in`, portOf(from)), link(`in ${to.id}`, portOf(to))]
       const shared = between.mbits === undefined ? [] : [link(`${from.site} ${to.site}`, between.mbits)]
       return [link(`${from.id} up`, from.up), ...shared, link(`down ${to.id}`, to.down)]
     },

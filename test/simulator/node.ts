@@ -1,4 +1,4 @@
-import { Bitmap } from '@hubmesh/content'
+import { Bitmap, type Priority } from '@hubmesh/content'
 import {
   type Outcome,
   type Path,
@@ -8,11 +8,12 @@ import {
   createPath,
   createScheduler,
 } from '@hubmesh/mesh/schedule'
-import { HAS_DELAY, MAX_UPLOADS, READER_UPLOADS, TICK } from '../../packages/mesh/src/limits.ts'
+import { HAS_DELAY, HAS_DELAY_FAR, MAX_UPLOADS, READER_UPLOADS, TICK } from '../../packages/mesh/src/limits.ts'
 import { misbehave } from './bad.ts'
 import type { Clock } from './clock.ts'
 import { type Flow, type Network, createFlow } from './network.ts'
-import type { Lines, NodeShape } from './lines.ts'
+import { type Lines, type NodeShape, isTaker } from './lines.ts'
+import { createSimulatedReader } from './reader.ts'
 
 /**
  * One node of the simulation: the scheduler of a real one, and in place of libp2p, disk and library the least that acts like
@@ -26,6 +27,8 @@ export interface SimulatedNode {
   /** Payload bytes that came from other sites, from the own one, and those that were not needed. */
   readonly received: { wan: number; site: number; twice: number }
   sent: number
+  /** How often its reader had to wait, and for how long in all (ms). */
+  readonly stalls: { readonly count: number; readonly ms: number }
   /** False once it has been killed. */
   alive: boolean
   /** CPU time that its scheduler took, in ms. */
@@ -80,6 +83,8 @@ export interface World {
   readonly chunkBytes: number
   /** Chunks that a library asks for at a time. */
   readonly windowChunks: number
+  /** What is read has a due time. */
+  readonly hasDueTimes: boolean
 }
 
 const SET = 'file'
@@ -88,28 +93,47 @@ const UPLOADS = MAX_UPLOADS - READER_UPLOADS
 const BUSY_MS = 1000
 
 export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNode => {
-  const { clock, network, lines, chunks, chunkBytes, windowChunks } = world
+  const { clock, network, lines, chunks, chunkBytes, windowChunks, hasDueTimes } = world
   const scheduler: Scheduler = createScheduler({ self: shape.id })
   const connections = new Map<SimulatedNode, Connection>()
   const pathOwners = new Map<Path, Connection>()
   const underWay = new Set<Request>()
-  const isTaker = !shape.isSeed && shape.bad === undefined
-  let have = isTaker ? new Bitmap(chunks) : Bitmap.full(chunks)
+  const takes = isTaker(shape)
+  let have = takes ? new Bitmap(chunks) : Bitmap.full(chunks)
   let newAt = 0
   let changed = false
   let wanting = 0
   let asked = 0
   let uploads = 0
-  let added: number[] = []
+
+  const want = (index: number, priority: Priority, dueMs?: () => number): void => {
+    scheduler.want({ set: SET, index, length: chunkBytes, priority, dueMs }, clock.now())
+    changed = true
+  }
+  const reader =
+    shape.reads === undefined
+      ? undefined
+      : createSimulatedReader({
+          clock,
+          chunks,
+          chunkMs: (chunkBytes * 8) / (shape.reads * 1000),
+          has: (index) => have.has(index),
+          want: (index, priority, dueMs) => want(index, priority, hasDueTimes ? dueMs : undefined),
+          raise: (index) => {
+            scheduler.raise(SET, index, 'reader')
+            changed = true
+          },
+        })
 
   const self: SimulatedNode = {
     shape,
     get have() {
       return have
     },
-    doneAt: isTaker ? undefined : 0,
+    doneAt: takes ? undefined : 0,
     received: { wan: 0, site: 0, twice: 0 },
     sent: 0,
+    stalls: reader?.stalls ?? { count: 0, ms: 0 },
     alive: true,
     cpuMs: 0,
     connect: (other) => {
@@ -136,9 +160,10 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
       scheduler.link(path)
     },
     start: () => {
-      if (!isTaker) return
+      if (!takes) return
       for (const { node, delayMs } of connections.values()) send(node, delayMs, (remote) => remote.open(self))
-      fill()
+      if (reader === undefined) fill()
+      else reader.start()
       tick()
     },
     renew: () => {
@@ -147,7 +172,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
       for (const connection of connections.values()) connection.isOpen = false
       Object.assign(self.received, { wan: 0, site: 0, twice: 0 })
       self.sent = 0
-      if (!isTaker) return
+      if (!takes) return
       have = new Bitmap(chunks)
       self.doneAt = undefined
       asked = 0
@@ -225,7 +250,7 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
   const fill = (): void => {
     for (; wanting < windowChunks && asked < chunks; asked += 1) {
       wanting += 1
-      scheduler.want({ set: SET, index: asked, length: chunkBytes, priority: 'whole' }, clock.now())
+      want(asked, 'whole')
     }
     changed = true
   }
@@ -276,18 +301,30 @@ export const createSimulatedNode = (world: World, shape: NodeShape): SimulatedNo
   const keep = (want: Wanted): void => {
     if (!have.set(want.index)) return
     wanting -= 1
-    if (added.push(want.index) === 1) clock.after(HAS_DELAY, announce)
+    for (const tell of tellers) tell(want.index)
     if (have.complete) self.doneAt = clock.now() - newAt
-    else fill()
+    else if (reader === undefined) fill()
+    reader?.arrived(want.index)
   }
 
-  const announce = (): void => {
-    const indexes = added
-    added = []
-    if (!self.alive) return
-    for (const { node, delayMs, isOpen } of connections.values())
-      if (isOpen && node.doneAt === undefined) send(node, delayMs, (remote) => remote.gained(self, indexes))
+  /** Tells one kind of its neighbours what has come: at once, but not again within the delay. */
+  const createTeller = (isNear: boolean, delay: number): ((index: number) => void) => {
+    let added: number[] = []
+    let toldAt = -Infinity
+    const tell = (): void => {
+      const indexes = added
+      added = []
+      toldAt = clock.now()
+      if (!self.alive) return
+      for (const { node, path, delayMs, isOpen } of connections.values())
+        if (isOpen && path.sameSite === isNear && node.doneAt === undefined)
+          send(node, delayMs, (remote) => remote.gained(self, indexes))
+    }
+    return (index) => {
+      if (added.push(index) === 1) clock.after(Math.max(0, toldAt + delay - clock.now()), tell)
+    }
   }
+  const tellers = [createTeller(true, HAS_DELAY), createTeller(false, HAS_DELAY_FAR)]
 
   const end = (request: Request, outcome: Outcome, retryMs?: number): void => {
     underWay.delete(request)

@@ -1,4 +1,5 @@
 import { fluidBound } from './bound.ts'
+import { isTaker } from './lines.ts'
 import type { SimulatedNode } from './node.ts'
 import type { Scenario } from './scenarios.ts'
 
@@ -21,11 +22,14 @@ export interface Report {
   /** Jain's index of the times at which nodes had all, and the first over the last. */
   readonly fairness: number
   readonly firstOverLast: number
+  /** How often readers had to wait after their first chunk, and for how long in all, in seconds. */
+  readonly stalls: number
+  readonly stalledSeconds: number
 }
 
 export const report = (nodes: readonly SimulatedNode[], scenario: Scenario): Report => {
   const { fileBytes } = scenario
-  const takers = nodes.filter(({ shape, alive }) => !shape.isSeed && shape.bad === undefined && alive)
+  const takers = nodes.filter(({ shape, alive }) => isTaker(shape) && alive)
   const times = takers.flatMap(({ doneAt }) => (doneAt === undefined ? [] : [doneAt / 1000]))
   const seconds = times.length === takers.length ? Math.max(...times) : Infinity
   const bound = boundOf(scenario)
@@ -49,6 +53,8 @@ export const report = (nodes: readonly SimulatedNode[], scenario: Scenario): Rep
     twice: sum(({ received }) => received.twice) / (fileBytes * takers.length),
     fairness: jain(times),
     firstOverLast: Math.min(...times) / Math.max(...times),
+    stalls: sum(({ stalls }) => stalls.count),
+    stalledSeconds: sum(({ stalls }) => stalls.ms) / 1000,
   }
 }
 
@@ -57,7 +63,7 @@ export const boundOf = ({ nodes, distances: { between }, fileBytes }: Scenario):
   Math.max(
     fluidBound(
       fileBytes,
-      nodes.filter(({ bad }) => bad === undefined),
+      nodes.filter((node) => node.isSeed || isTaker(node)),
     ),
     between.mbits === undefined ? 0 : (fileBytes * 8) / 1e6 / between.mbits,
   )
@@ -66,6 +72,15 @@ const jain = (values: readonly number[]): number => {
   const sum = values.reduce((total, value) => total + value, 0)
   return sum ** 2 / (values.length * values.reduce((total, value) => total + value ** 2, 0))
 }
+
+/** Of one run with due times, and one without. */
+export const describeStalls = (withDue: Report, without: Report): string =>
+  [withDue, without]
+    .map(
+      ({ stalls, stalledSeconds, siteCopies }, at) =>
+        `${stalls} stalls of ${stalledSeconds.toFixed(2)} s, copies into a site ${ratio(siteCopies)} ${at === 0 ? 'with' : 'without'} due times`,
+    )
+    .join('\n  ')
 
 const ratio = (value: number): string => value.toFixed(3)
 

@@ -6,7 +6,7 @@
  */
 import { parseArgs } from 'node:util'
 import { FETCH_CHUNKS } from '../../packages/mirror/src/limits.ts'
-import { describe, report } from './report.ts'
+import { describe, describeStalls, report } from './report.ts'
 import { SCENARIOS, type Scenario } from './scenarios.ts'
 import { simulate } from './simulate.ts'
 
@@ -31,16 +31,23 @@ const main = (): number => {
 
 const show = (name: string, scenario: Scenario): void => {
   const start = process.cpuUsage()
-  const nodes = simulate(scenario, { seed: Number(values.seed), windowChunks: Number(values.window) })
+  const options = { seed: Number(values.seed), windowChunks: Number(values.window) }
+  const nodes = simulate(scenario, options)
   const { user, system } = process.cpuUsage(start)
   const decisions = nodes.reduce((sum, { cpuMs }) => sum + cpuMs, 0)
   const chunks = nodes.reduce((sum, { have, shape }) => sum + (shape.isSeed ? 0 : have.count), 0)
   console.log(`${name}: ${scenario.what}`)
-  console.log(`  ${describe(report(nodes, scenario))}`)
+  const found = report(nodes, scenario)
+  console.log(`  ${describe(found)}`)
   console.log(
     `  scheduler ${((decisions * 1000) / chunks).toFixed(0)} µs a chunk`,
-    `simulation ${((user + system) / 1e6).toFixed(1)} CPU-s\n`,
+    `simulation ${((user + system) / 1e6).toFixed(1)} CPU-s`,
   )
+  if (scenario.nodes.some(({ reads }) => reads !== undefined)) {
+    const without = report(simulate(scenario, { ...options, hasDueTimes: false }), scenario)
+    console.log(`  ${describeStalls(found, without)}`)
+  }
+  console.log()
 }
 
 process.exitCode = main()

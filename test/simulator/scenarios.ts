@@ -93,6 +93,17 @@ const withBad = (name: string, scenario: Scenario): Record<string, Scenario> =>
     ]),
   )
 
+/** An office that wants what one seed has; somebody reads at the first of its nodes at least. */
+const reading = (what: string, ...office: readonly Partial<NodeShape>[]): Scenario => ({
+  ...eightOffices,
+  what,
+  nodes: [
+    ...offices(0, { seedUp: 400 }),
+    ...office.map((shape, at) => ({ id: `node-${at}`, site: 'office', isSeed: false, up: 50, down: 300, ...shape })),
+  ],
+  distances: { ...FAR, between: { rttMs: 40 } },
+})
+
 const four: Scenario = {
   ...eightOffices,
   what: '1 seed and 4 offices, 10 up at the seed, 5 up and 10 down at the offices, 20 ms, 12 MiB',
@@ -139,6 +150,21 @@ export const SCENARIOS: Readonly<Record<string, Scenario>> = {
   'eight-providers': providers,
   ...withBad('eight-offices', eightOffices),
   ...withBad('eight-providers', providers),
+  'reader-slow-mate': reading(
+    'one reads at 100 Mbit/s beside a node of its site that pulls the same over 10 Mbit/s',
+    { reads: 100 },
+    { down: 10 },
+  ),
+  'reader-slow-near': reading(
+    'one reads at 16 Mbit/s what a node of its site has, and gives at 8 Mbit/s',
+    { reads: 16 },
+    { isFull: true, port: 8 },
+  ),
+  'readers-in-time': reading('two nodes of a site read at 4 Mbit/s', { reads: 4 }, { reads: 4 }),
+  'readers-greedy': {
+    ...reading('two nodes of a site read as fast as they can over 50 Mbit/s', { reads: 1e5 }, { reads: 1e5 }),
+    distances: { ...FAR, between: { rttMs: 40, mbits: 50 } },
+  },
   hundred: { ...many(100), stepMs: 5 },
   thousand: { ...many(1000), chunkBytes: MIB, stepMs: 10, neighbours: 16 },
   'ten-thousand': { ...many(10_000), chunkBytes: 2 * MIB, stepMs: 20, neighbours: 8 },

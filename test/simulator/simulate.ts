@@ -13,6 +13,8 @@ export interface RunOptions {
   readonly windowChunks?: number
   /** Another file was spread before, so that all know how fast their paths are. @default false */
   readonly isWarm?: boolean
+  /** What is read has a due time. @default true */
+  readonly hasDueTimes?: boolean
 }
 
 /** So much simulated time at most, in ms. */
@@ -25,7 +27,7 @@ const START_MS = 200
 /** Runs a scenario until everyone who lives has everything. */
 export const simulate = (
   scenario: Scenario,
-  { seed, windowChunks = FETCH_CHUNKS, isWarm = false }: RunOptions,
+  { seed, windowChunks = FETCH_CHUNKS, isWarm = false, hasDueTimes = true }: RunOptions,
 ): SimulatedNode[] => {
   const random = createRandom(seed)
   const clock = createClock(scenario.stepMs)
@@ -37,6 +39,7 @@ export const simulate = (
     chunks: Math.ceil(scenario.fileBytes / scenario.chunkBytes),
     chunkBytes: scenario.chunkBytes,
     windowChunks,
+    hasDueTimes,
   }
   const nodes = scenario.nodes.map((shape) => createSimulatedNode(world, shape))
   const step = (): void => {

@@ -79,6 +79,46 @@ describe.each([
   })
 })
 
+describe('somebody who reads at a steady rate', () => {
+  const both = (name: string, seed: number): { due: Report; none: Report } => {
+    const scenario = scenarioOf(name)
+    const [due, none] = [true, false].map((hasDueTimes) =>
+      report(simulate(scenario, { seed, windowChunks: 256, hasDueTimes }), scenario),
+    )
+    return { due: due!, none: none! }
+  }
+  const SEEDS = [1, 2, 3]
+
+  it.each(['reader-slow-mate', 'reader-slow-near'])(
+    'waits a fifth of the time at most thanks to due times: %s',
+    (name) => {
+      for (const seed of SEEDS) {
+        const { due, none } = both(name, seed)
+        expect(isComplete(due)).toBe(true)
+        expect(none.stalledSeconds).toBeGreaterThan(4)
+        expect(due.stalledSeconds).toBeLessThan(none.stalledSeconds / 5)
+        expect(due.stalls).toBeLessThan(none.stalls / 5)
+      }
+    },
+  )
+
+  it('has not more copied across sites than the near node cannot give in time', () => {
+    for (const seed of SEEDS) expect(both('reader-slow-near', seed).due.siteCopies).toBeLessThan(0.6) // it gives a half
+  })
+
+  it.each(['readers-in-time', 'readers-greedy'])(
+    'has nothing more copied where that is not at risk, or cannot be helped: %s',
+    (name) => {
+      for (const seed of SEEDS) {
+        const { due, none } = both(name, seed)
+        expect(isComplete(due)).toBe(true)
+        expect(due.siteCopies).toBeLessThan(none.siteCopies + 0.005)
+        expect(due.stalledSeconds).toBeLessThanOrEqual(none.stalledSeconds)
+      }
+    },
+  )
+})
+
 it('the same seed gives the same run, and another one another', () => {
   expect(run('eight-offices', 5)).toEqual(run('eight-offices', 5))
   expect(run('eight-offices', 5)).not.toEqual(run('eight-offices', 6))

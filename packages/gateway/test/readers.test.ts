@@ -1,5 +1,5 @@
 import { type Socket, connect } from 'node:net'
-import { KIB, MIB, type RepoRef } from '@hubmesh/content'
+import { KIB, MIB, type ReadOptions, type RepoRef } from '@hubmesh/content'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createBufferPool } from '../src/body/buffer-pool.ts'
 import { type RunningGateway, startGateway } from './support/gateway.ts'
@@ -15,7 +15,7 @@ let running: RunningGateway
 
 beforeAll(async () => {
   running = await startGateway()
-  const files = { 'huge.bin': HUGE, 'large.bin': LARGE, 'cold.bin': HUGE }
+  const files = { 'huge.bin': HUGE, 'paced.bin': HUGE, 'large.bin': LARGE, 'cold.bin': HUGE }
   running.library.add(MODEL, { commits: [{ files }] })
   running.library.chill('cold.bin', { chunkBytes: MIB })
 })
@@ -108,3 +108,30 @@ describe('the buffer pool', () => {
     expect(pool.usage()).toEqual({ used: 0, kept: 0 })
   })
 })
+
+it('a client of a cold file is known by what it takes, and when it stands still', async () => {
+  let reading: ReadOptions | undefined
+  running.library.chill('paced.bin', { chunkBytes: MIB, onRead: (options) => (reading = options) })
+  let taken = 0
+  const socket = connect({ port: running.port, host: '127.0.0.1' })
+  socket.on('data', ({ length }: Buffer) => {
+    taken += length
+    if (taken >= MIB) socket.pause()
+  })
+  const timer = setInterval(() => {
+    taken = 0
+    socket.resume()
+  }, 100)
+  try {
+    socket.write(get('/ada/model/resolve/main/paced.bin'))
+    const known = await vi.waitUntil(() => reading?.rate?.(), { timeout: 60_000 })
+    expect(known).toBeLessThan(100 * MIB) // 10 MiB/s; what the kernel takes at first is over 1 GiB/s
+    clearInterval(timer)
+    socket.pause()
+    await vi.waitUntil(() => reading!.rate!()! < known / 4, { timeout: 60_000 })
+  } finally {
+    clearInterval(timer)
+    socket.destroy()
+  }
+  await vi.waitFor(() => expect(running.library.open()).toBe(0))
+}, 150_000)

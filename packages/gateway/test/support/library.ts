@@ -11,6 +11,7 @@ import {
   MAX_CHUNK_BYTES,
   MeshError,
   type OfferedRepo,
+  type ReadOptions,
   type RepoRef,
   type Snapshot,
   chunkCid,
@@ -28,6 +29,8 @@ export interface Cold {
   readonly opening?: Promise<void>
   /** Gives so many bytes more than were asked for, as only a fault would. */
   readonly tooMany?: number
+  /** Told how the file is read. */
+  readonly onRead?: (options: ReadOptions) => void
 }
 
 export interface RepoPlan {
@@ -91,7 +94,10 @@ export const createTestLibrary = (): TestLibrary => {
       size: file.size,
       source: slow === undefined ? 'local' : 'peer',
       ...(slow === undefined ? { blob: blobOf(file, content) } : {}),
-      read: (range, { signal }) => readCold(content, range, slow ?? { chunkBytes: 1024 }, signal),
+      read: (range, options) => {
+        slow?.onRead?.(options)
+        return readCold(content, range, slow ?? { chunkBytes: 1024 }, options.signal)
+      },
       close: async () => {
         if (!closed) opened -= 1
         closed = true

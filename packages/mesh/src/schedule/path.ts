@@ -27,7 +27,7 @@ export interface Path extends Member {
   bringsEach: number | undefined
   /** Nothing is left for it to bring into the site before this time. */
   letDownUntil: number
-  /** How long it took of late to bring in what was left to it, in ms, and when that was measured. */
+  /** How long it has needed of late to bring in what was left to it, in ms, and when that was measured. */
   bringMs: number
   bringMeasuredAt: number
   /** Bytes that have come from it, of whatever they are a part, and when the last did. */

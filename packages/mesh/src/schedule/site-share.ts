@@ -11,8 +11,8 @@ export interface SiteShare {
   /** True while it is waited for; `expected` is what it would take to get it oneself, in ms. */
   isLeftTo(mate: Path, want: Wanted, now: number, expected: number): boolean
   /**
-   * How long the chunk may take by way of a mate, in ms: as long as that took of late, or as it would take oneself. One that
-   * has taken longer than that already is taken to need as long again as it is late.
+   * How long the chunk may take by way of a mate, in ms: as long as such have taken of late, or as it would take oneself. One
+   * that has taken longer already is taken to need as long again as it is late.
    */
   expectedMs(mate: Path, want: Wanted, now: number, expected: number): number
   /** A node of our site has the chunk. */
@@ -31,8 +31,8 @@ const MAX_LEAVE = 20 * SECOND
 const KEPT_MS = 3 * SECOND
 /** Part of the last interval in that between its chunks. */
 const SMOOTHING = 0.1
-/** Weight of how long a chunk took to be brought in against what was known before, and how long that says something. */
-const BRING_WEIGHT = 0.3
+/** What was brought in slowest counts; each that came sooner takes that part off. And how long that says something. */
+const BRING_DECAY = 0.1
 const BRING_STALE = 30 * SECOND
 
 export const createSiteShare = (
@@ -70,7 +70,7 @@ export const createSiteShare = (
       mate.bringsEach = (mate.bringsEach ?? interval) * (1 - SMOOTHING) + interval * SMOOTHING
       const took = now - left.since
       const before = isKnown(mate, now) ? mate.bringMs : took
-      measured(mate, before + BRING_WEIGHT * (took - before), now)
+      measured(mate, Math.max(took, before + BRING_DECAY * (took - before)), now)
     },
     takeBack: ({ left }, now) => {
       if (left === undefined || left.isBrought) return
