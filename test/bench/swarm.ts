@@ -10,9 +10,10 @@ import { loadavg } from 'node:os'
 import { whyNoNetwork } from '../rig/network.ts'
 import { type Result, exitOnSignals, printResults } from './measure.ts'
 import { lossyOffices, offices } from './swarm/offices.ts'
+import { far } from './swarm/far.ts'
 import { sites } from './swarm/sites.ts'
 
-const PARTS: Readonly<Record<string, () => Promise<Result[]>>> = { offices, 'lossy-offices': lossyOffices, sites }
+const PARTS: Readonly<Record<string, () => Promise<Result[]>>> = { offices, 'lossy-offices': lossyOffices, sites, far }
 
 export const swarm = async (wanted: readonly string[] = Object.keys(PARTS)): Promise<Result[]> => {
   const why = whyNoNetwork()

@@ -24,6 +24,8 @@ export interface NetworkOptions {
   readonly loss?: number
   /** Leave in one piece what TCP has gathered: less work, no true byte counts. @default false; without loss alone */
   readonly offload?: boolean
+  /** Congestion control of the TCP of all places, as `cubic` or `bbr`. @default the machine's own */
+  readonly congestionControl?: string
 }
 
 export interface LinkOptions {
@@ -83,7 +85,12 @@ export const whyNoNetwork = (): string | undefined => {
 
 let networks = 0
 
-export const createNetwork = async ({ roundTripMs, loss = 0, offload = false }: NetworkOptions): Promise<Network> => {
+export const createNetwork = async ({
+  roundTripMs,
+  loss = 0,
+  offload = false,
+  congestionControl,
+}: NetworkOptions): Promise<Network> => {
   removeLeftovers()
   const prefix = `${PREFIX}${process.pid}-${networks++}-`
   const onExit = (): void => removeNamespaces((name) => name.startsWith(prefix))
@@ -116,6 +123,7 @@ export const createNetwork = async ({ roundTripMs, loss = 0, offload = false }: 
       'onlink',
       'src',
       place.address,
+      ...(congestionControl === undefined ? [] : ['congctl', congestionControl]),
     )
     await inside(behind, 'route', 'add', place.address, 'via', place.address, 'dev', near, 'onlink')
     if (behind === wide) await inside(wide, 'rule', 'add', 'iif', near, 'table', TO_THE_WIRE)

@@ -20,7 +20,7 @@ import { createProviderRecords } from './announce/provider-records.ts'
 import { createProviders } from './announce/providers.ts'
 import type { PeerLink } from './exchange/link.ts'
 import { createLinks } from './exchange/links.ts'
-import { EXCHANGE, type Hello } from './exchange/messages.ts'
+import { EXCHANGE, FURTHER_CONNECTIONS, type Hello } from './exchange/messages.ts'
 import { type UploadCaps, createRateCaps } from './exchange/rate-caps.ts'
 import { createExchangeServer } from './exchange/server.ts'
 import { createUnreadBound } from './exchange/unread.ts'
@@ -28,10 +28,19 @@ import { createUploadSlots } from './exchange/upload-slots.ts'
 import { askForSignatures, fetchBlock } from './fetch/ask-peers.ts'
 import { createChunkFetcher } from './fetch/chunk-fetcher.ts'
 import { createRemoteSets } from './fetch/remote-sets.ts'
-import { MAX_SITE_LENGTH, MAX_STREAMS_PER_PEER, SECOND, TARGET_PEERS, UPLOAD_GRACE } from './limits.ts'
+import {
+  FAR,
+  type FarRules,
+  MAX_SITE_LENGTH,
+  MAX_STREAMS_PER_PEER,
+  SECOND,
+  TARGET_PEERS,
+  UPLOAD_GRACE,
+} from './limits.ts'
 import { listenError, parseAddress, usableAddresses } from './node/addresses.ts'
 import { createNode } from './node/create-node.ts'
 import { createGate } from './node/gate.ts'
+import { createHeardBytes } from './node/heard-bytes.ts'
 import { createHeartbeat } from './node/heartbeat.ts'
 import { createNeighbours } from './node/neighbours.ts'
 import { createRelays } from './node/relays.ts'
@@ -76,6 +85,8 @@ export interface MeshOptions {
     readonly uploads?: number
     /** Rates at which chunks are sent, by the time of day. @default none are capped */
     readonly uploadCaps?: (now: Date) => UploadCaps
+    /** When further connections to a far peer are tried and closed. @default `FAR` in limits.ts */
+    readonly far?: Partial<FarRules>
   }
 }
 
@@ -106,10 +117,11 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   const stopping = new AbortController()
   const headListeners = new Set<(envelope: Uint8Array, from: string) => void>()
   const peerListeners = new Set<(peerId: string, connected: boolean) => void>()
-  const hello: Hello = { site, role, features: [] }
+  const hello: Hello = { site, role, features: [FURTHER_CONNECTIONS] }
 
   const gate = createGate({ log })
   const peers = createPeers({ gate })
+  const heard = createHeardBytes()
   const unread = createUnreadBound({ log })
   const publishers = new Set(options.publishers)
   const isWanted = (publisher: string): boolean =>
@@ -122,7 +134,10 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     datastore,
     log,
     gater: gate.gater,
-    onBytes: peers.heard,
+    onBytes: (peerId, count, connection) => {
+      peers.heard(peerId, count)
+      heard.add(connection, count)
+    },
     records: records.hooks,
     maxConnections: options.limits?.connections,
   })
@@ -183,6 +198,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
         site: peer.site,
         sameSite: peer.site === site,
         rttMs: link.rttMs(),
+        streams: link.chunkStreams(),
         relayed: link.relayed,
       })
       scheduler.link(peer.path)
@@ -194,7 +210,10 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     fetcher.wake()
     tellAll(peerListeners, peer.peerId, link !== undefined)
   }
-  const links = createLinks({ node, peers, gate, unread, log, onHead, onLate: fetcher.late, onLink }, hello)
+  const links = createLinks(
+    { node, peers, gate, unread, heard, log, onHead, onLate: fetcher.late, onLink },
+    { hello, far: { ...FAR, ...options.limits?.far } },
+  )
   const findMore = async (manifest: Cid, signal: AbortSignal): Promise<boolean> => {
     const dialled = await providers.seekNow(manifest, signal)
     await unlessAborted(Promise.all(dialled.map(links.settled)), signal)

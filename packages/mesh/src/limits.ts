@@ -1,4 +1,5 @@
 import { KIB, MAX_BLOCK_BYTES, MIB } from '@hubmesh/content'
+import type { TrialRules } from './schedule/trial.ts'
 
 /** Bounds, windows and waits of the mesh, in bytes and milliseconds unless the name says otherwise. */
 
@@ -26,8 +27,8 @@ export const READ_HIGH = MIB
 export const REQUEST_READ_HIGH = 64 * KIB
 /** Unread bytes of all exchange streams of the process together; above it the greediest peer's streams are reset. */
 export const MAX_UNREAD_BYTES = 64 * MIB
-/** Exchange streams that one peer may hold open to us: it needs two. */
-export const MAX_STREAMS_PER_PEER = 4
+/** Exchange streams that one peer may hold open to us: it needs five, and again as many when its line was cut without a word. */
+export const MAX_STREAMS_PER_PEER = 10
 /** Characters of the name of a site, which every hello tells. */
 export const MAX_SITE_LENGTH = 64
 /** A stream's first frame must have come by then. */
@@ -51,7 +52,7 @@ export const MAX_SLOT_WAIT = 1.5 * SECOND
 /** Bytes and time after which a turn is over if others wait. */
 export const TURN_BYTES = 4 * MIB
 export const TURN_TIME = 2 * SECOND
-/** One less urgent by one step, or one turn that its peer has already, counts as if a stream had come so much later. */
+/** One less urgent by one step counts as if a stream had come so much later. */
 export const HEAD_START = 2 * SECOND
 /** While others wait, a stream has to take `MIN_GOODPUT` over such a time, or is reset. */
 export const SLOT_PATIENCE = 5 * SECOND
@@ -155,6 +156,39 @@ export const BREACH_WINDOW = 10 * MINUTE
 /** Back-off of a peer that is silent, or whose streams break. */
 export const FIRST_BACKOFF = 2 * SECOND
 export const MAX_BACKOFF = MINUTE
+
+/** Connections that one peer may hold open to us: four, and again as many when its line was cut without a word. */
+export const MAX_CONNECTIONS_PER_PEER = 8
+/** Connections in all above which one peer may have two: a relayed one, and the direct one in its place. */
+export const MAX_CONNECTIONS_WITH_FURTHER = 200
+
+// --- Further connections to far peers
+
+/** When further connections to a peer are tried, how many, and when they are closed. */
+export interface FarRules extends TrialRules {
+  /** A peer of another site whose shortest round trip is no less is far, in ms. */
+  readonly rttMs: number
+  /** Further connections to one peer. */
+  readonly connections: number
+  /** They are closed when nothing was asked on them for so long, in ms. */
+  readonly idleMs: number
+}
+
+/** At 50 ms one loss in a hundred keeps one connection under 400 KB/s, at 200 ms under 100. */
+export const FAR: FarRules = {
+  rttMs: 50,
+  connections: 3,
+  settleMs: 2 * SECOND,
+  measureMs: 3 * SECOND,
+  gain: 1.15,
+  retryMs: 10 * MINUTE,
+  idleMs: MINUTE,
+}
+/** Further connections that this node holds open to all peers. */
+export const MAX_FURTHER_CONNECTIONS = 24
+/** One on which nothing comes for so many round trips, or so long, has its requests moved to another: TCP repeats what was lost sooner. */
+export const STILL_ROUND_TRIPS = 6
+export const STILL_AFTER = SECOND
 
 // --- Announcing
 

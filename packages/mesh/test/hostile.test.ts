@@ -3,6 +3,7 @@ import type { Stream } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
 import { MIB, type ChunkShelf, type Cid, encodeBlock, link } from '@hubmesh/content'
 import { sampleBlob, sampleBytes } from '@hubmesh/testing'
+import { EXCHANGE } from '../src/exchange/messages.ts'
 import {
   type LabNode,
   connect,
@@ -200,14 +201,30 @@ describe('a hostile asker', () => {
     expect(process.memoryUsage().rss - memory).toBeLessThan(200 * MIB)
   })
 
-  it('that opens many streams gets four', async () => {
+  it('that opens many streams gets ten, over however many connections', async () => {
     const [server, hostile] = [await lab.node(), await createRaw(lab)]
     const streams: Stream[] = []
-    for (let count = 0; count < 8; count += 1) {
-      const stream = await hostile.open(server.address).catch(() => undefined)
+    for (let count = 0; count < 24; count += 1) {
+      if (count % 8 === 0) await hostile.node.dial(multiaddr(server.address), { force: true, signal: soon() })
+      const connection = hostile.node.getConnections().at(-1)
+      const stream = await connection?.newStream(EXCHANGE, { maxOutboundStreams: 64 }).catch(() => undefined)
       if (stream !== undefined) streams.push(stream)
     }
-    await until('the others are reset', () => streams.filter(({ status }) => status === 'open').length <= 4)
+    expect(hostile.node.getConnections()).toHaveLength(3)
+    expect(streams.length).toBeGreaterThan(10)
+    await until('the others are reset', () => streams.filter(({ status }) => status === 'open').length <= 10)
+  })
+
+  it('that opens many connections gets eight, and is not held to be gone for it', async () => {
+    const [server, hostile] = [await lab.node(), await createRaw(lab)]
+    const open = () => hostile.node.getConnections().filter(({ status }) => status === 'open').length
+    for (let count = 0; count < 12; count += 1) {
+      await hostile.node.dial(multiaddr(server.address), { force: true, signal: soon() }).catch(() => undefined)
+    }
+    await until('the others are closed', () => open() <= 8)
+    expect(open()).toBe(8)
+    const stream = await hostile.open(server.address)
+    expect(stream.status).toBe('open')
   })
 
   it('that never says hello is dropped', async () => {

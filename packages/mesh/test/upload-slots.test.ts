@@ -87,6 +87,27 @@ describe('turns', () => {
     expect([hasTurn(greedy[2]!), hasTurn(greedy[3]!), hasTurn(modest)]).toEqual([false, false, true])
   })
 
+  it('end at once for one that its peer has beside another, when a peer without any waits', async () => {
+    const slots = createUploadSlots({ slots: 2, forReaders: 0 })
+    const [first, second] = [await enter(slots, 'a'), await enter(slots, 'a')]
+    for (const stream of [first, second]) turnOf(stream).sent(1)
+    expect(turnOf(second).over()).toBe(false)
+    const [more, other] = [await enter(slots, 'a'), await enter(slots, 'b')]
+    expect(turnOf(second).over()).toBe(true)
+    await end(second)
+    expect([hasTurn(other), hasTurn(more), turnOf(first).over()]).toEqual([true, false, false])
+  })
+
+  it('go to a peer that has none before one that has waited longer for its second', async () => {
+    const slots = createUploadSlots({ slots: 2, forReaders: 0 })
+    const [, running] = [await enter(slots, 'a'), await enter(slots, 'b')]
+    const second = await enter(slots, 'a')
+    await vi.advanceTimersByTimeAsync(1_000)
+    const other = await enter(slots, 'c')
+    await end(running)
+    expect([hasTurn(second), hasTurn(other)]).toEqual([false, true])
+  })
+
   it('come to everybody: who was told busy keeps the place, also before readers that came later', async () => {
     const slots = createUploadSlots({ slots: 1 })
     let running = await enter(slots, 'reader')

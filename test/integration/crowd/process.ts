@@ -83,16 +83,16 @@ const read = async (order: Extract<Order, { type: 'read' }>): Promise<number> =>
 const readAll = async (link: PeerLink, { set, chunks }: FoundList, times: number): Promise<number> => {
   let right = 0
   for (let time = 0; time < times; time += 1)
-    for (const [index, { sha256 }] of chunks.entries())
-      if (sha256Of((await ask(link, set, index)).subarray()) === sha256) right += 1
+    for (const [index, { sha256, length }] of chunks.entries())
+      if (sha256Of((await ask(link, { set, index, length })).subarray()) === sha256) right += 1
   return right
 }
 
-const ask = async (link: PeerLink, set: Cid, index: number) => {
+const ask = async (link: PeerLink, chunk: { set: Cid; index: number; length: number }) => {
   const signal = AbortSignal.timeout(PATIENCE_MS)
   for (;;) {
     try {
-      return await link.chunk({ set, index, priority: 'whole' }, signal)
+      return await link.chunk({ ...chunk, priority: 'whole' }, signal)
     } catch (error) {
       if (!isMeshError(error, 'busy')) throw error
       await sleep(1000 * (error.retryAfter ?? 1))

@@ -35,7 +35,12 @@ export interface Asker {
 export type Question =
   | { readonly type: 'block'; readonly cid: Cid }
   | { readonly type: 'signatures'; readonly manifest: Cid }
-  | { readonly type: 'chunk'; readonly set: Cid; readonly index: number; readonly priority: WirePriority }
+  | ({ readonly type: 'chunk' } & ChunkQuestion)
+export interface ChunkQuestion {
+  readonly set: Cid
+  readonly index: number
+  readonly priority: WirePriority
+}
 export type Reply = Extract<Answer, { type: 'block' | 'signatures' | 'chunk' }>
 export type HaveMessage = Extract<Answer, { type: 'have' }>
 export type SetListener = (answer: Extract<Answer, { type: 'have' | 'has' }>, payload: Uint8ArrayList) => void

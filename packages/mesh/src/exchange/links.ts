@@ -1,10 +1,12 @@
 import type { Libp2p, PeerId } from '@libp2p/interface'
 import { type Log, MeshError } from '@hubmesh/content'
-import { MAX_BACKOFF, SECOND } from '../limits.ts'
+import { type FarRules, MAX_BACKOFF, SECOND } from '../limits.ts'
 import type { Gate } from '../node/gate.ts'
+import type { HeardBytes } from '../node/heard-bytes.ts'
 import { wait } from '../node/wait.ts'
 import { whyUnasked, whyUnreached } from '../node/why-unreached.ts'
 import type { Peer, Peers } from '../peers.ts'
+import { createFurtherConnections } from './further-connections.ts'
 import { type PeerLink, openLink } from './link.ts'
 import type { Hello } from './messages.ts'
 import type { UnreadBound } from './unread.ts'
@@ -14,6 +16,7 @@ export interface LinksComponents {
   readonly peers: Peers
   readonly gate: Gate
   readonly unread: UnreadBound
+  readonly heard: HeardBytes
   readonly log: Log
   readonly onHead: (envelope: Uint8Array, from: string) => void
   readonly onLate: (peerId: string, bytes: number) => void
@@ -29,8 +32,9 @@ export interface Links {
   stop(): void
 }
 
-export const createLinks = (components: LinksComponents, hello: Hello): Links => {
-  const { node, peers, gate, unread, log, onHead, onLate, onLink } = components
+export const createLinks = (components: LinksComponents, { hello, far }: { hello: Hello; far: FarRules }): Links => {
+  const { node, peers, gate, unread, heard, log, onHead, onLate, onLink } = components
+  const further = createFurtherConnections(node)
   /** Resolved once the first link has been opened, or could not be. */
   const kept = new Map<string, PromiseWithResolvers<void>>()
   const stopping = new AbortController()
@@ -72,8 +76,9 @@ export const createLinks = (components: LinksComponents, hello: Hello): Links =>
   const use = async (id: PeerId, onOpen: () => void): Promise<MeshError> => {
     const peerId = id.toString()
     peers.get(peerId) // seen, though it may not be one to ask
-    const link = await openLink(node, id, {
+    const link = await openLink({ node, further, heard }, id, {
       hello,
+      far,
       onHead: (envelope) => onHead(envelope, peerId),
       onLate: (bytes) => onLate(peerId, bytes),
       watch: (stream, unreadBytes) => unread.watch(stream, { peerId, unread: unreadBytes }),
@@ -86,7 +91,7 @@ export const createLinks = (components: LinksComponents, hello: Hello): Links =>
       link,
       site: link.hello.site,
       role: link.hello.role,
-      addresses: node.getConnections(id).map(({ remoteAddr }) => remoteAddr.toString()),
+      addresses: [...new Set(node.getConnections(id).map(({ remoteAddr }) => remoteAddr.toString()))],
     })
     onLink(peer, link)
     onOpen()

@@ -15,6 +15,8 @@ import { MAX_HAS_INDEXES, MAX_HEADER_BYTES, MAX_SET_CHUNKS, MAX_SIGNATURES, MAX_
 
 export const EXCHANGE = '/hubmesh/exchange/1.0.0'
 const PROTOCOL_VERSION = 1
+/** The feature of who lets a peer open further connections, with a stream for chunks on each. */
+export const FURTHER_CONNECTIONS = 'further-connections'
 
 const HEADER_LENGTH_BYTES = 2
 const id = z.number().int().min(0).max(0xffffffff)
@@ -84,7 +86,7 @@ export type WirePriority = (typeof WIRE_PRIORITIES)[number]
 export const priorityOf = (text: string | undefined): WirePriority =>
   WIRE_PRIORITIES.find((known) => known === text) ?? 'ahead'
 
-export type Hello = Omit<z.infer<typeof hello>, 'type' | 'version'>
+export type Hello = Pick<z.infer<typeof hello>, 'site' | 'role' | 'features'>
 export type Request = z.infer<typeof requestSchema>
 export type Answer = z.infer<typeof answerSchema>
 export type Refusal = Extract<Answer, { type: 'refusal' }>

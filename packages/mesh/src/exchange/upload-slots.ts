@@ -62,9 +62,9 @@ interface RunningTurn {
 }
 
 /**
- * Streams take turns. The next is who has waited longest, where a less urgent chunk, and each turn that the peer has
- * already, count as so many seconds later: so readers come first, peers are equal, and nobody waits for ever. Who would
- * wait longer than an asker's patience is told `busy` and keeps his place until he is back.
+ * Streams take turns. The next is of the peer that has the fewest, and of those who has waited longest, where a less urgent
+ * chunk counts as so many seconds later: so peers are equal, however many streams one has, readers come first among them,
+ * and nobody waits for ever. Who would wait longer than an asker's patience is told `busy` and keeps his place until he is back.
  */
 export const createUploadSlots = ({
   slots = MAX_UPLOADS,
@@ -96,11 +96,12 @@ export const createUploadSlots = ({
     return place === undefined || place.until < now ? now : place.since
   }
 
-  const due = ({ uploader, since }: Waiting): number =>
-    since +
-    HEAD_START * (uploader.rank() + [...turns].filter((turn) => turn.uploader.peerId === uploader.peerId).length)
+  const turnsOf = (peerId: string): number => [...turns].filter(({ uploader }) => uploader.peerId === peerId).length
 
-  const line = (): Waiting[] => [...waiting].toSorted((a, b) => due(a) - due(b))
+  const due = ({ uploader, since }: Waiting): number => since + HEAD_START * uploader.rank()
+
+  const line = (): Waiting[] =>
+    [...waiting].toSorted((a, b) => turnsOf(a.uploader.peerId) - turnsOf(b.uploader.peerId) || due(a) - due(b))
 
   const fill = (): void => {
     while (turns.size < slots && waiting.size > 0) {
@@ -132,7 +133,8 @@ export const createUploadSlots = ({
     if (turn.sent === 0 || !isContested()) return false
     if (turn.sent >= TURN_BYTES || performance.now() - turn.startedAt >= TURN_TIME) return true
     const rank = turn.uploader.rank()
-    return [...waiting].some(({ uploader }) => uploader.rank() < rank)
+    const isSecond = turnsOf(turn.uploader.peerId) > 1
+    return [...waiting].some(({ uploader }) => uploader.rank() < rank || (isSecond && turnsOf(uploader.peerId) === 0))
   }
 
   /** Milliseconds until the turn of who has so many before him. */

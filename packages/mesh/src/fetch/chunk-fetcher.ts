@@ -103,8 +103,8 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     let retryMs: number | undefined
     try {
       if (peer.link === undefined || waiter === undefined) throw new MeshError('unreachable', 'the peer is gone')
-      const { set, index } = waiter.want
-      const payload = await peer.link.chunk({ set, index, priority: request.priority }, abort.signal)
+      const { set, index, length } = waiter.want
+      const payload = await peer.link.chunk({ set, index, length, priority: request.priority }, abort.signal)
       take(waiter, peer, consume(payload))
       outcome = 'arrived'
     } catch (error) {
@@ -172,7 +172,11 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
       timer = undefined
       return
     }
-    for (const { path, link } of peers.linked()) path.rttMs = link?.rttMs() ?? path.rttMs
+    for (const { path, link } of peers.linked()) {
+      if (link === undefined) continue
+      if (onTime) link.look(scheduler.isShort(path, now))
+      Object.assign(path, { rttMs: link.rttMs(), streams: link.chunkStreams() })
+    }
     if (onTime) for (const request of scheduler.overdue(now)) aborts.get(request)?.abort(overdue)
     seekUnheld(now)
     wake()

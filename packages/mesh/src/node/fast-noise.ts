@@ -28,12 +28,12 @@ export const keyId = (networkKey: Uint8Array): string =>
   Buffer.from(hkdfSync('sha256', networkKey, '', 'hubmesh key id', 32)).toString('hex', 0, 8)
 
 /** Bytes have come from a peer, of whatever they are a part. */
-export type OnBytes = (peerId: string, count: number) => void
+export type OnBytes = (peerId: string, count: number, connection: MessageStream) => void
 
 const afterHandshake = (encrypter: ConnectionEncrypter, onBytes: OnBytes): ConnectionEncrypter => {
   const watch = <T extends Secured>(connection: MessageStream, secured: T): T => {
     const peerId = secured.remotePeer.toString()
-    connection.addEventListener('message', ({ data }) => onBytes(peerId, data.byteLength))
+    connection.addEventListener('message', ({ data }) => onBytes(peerId, data.byteLength, connection))
     copyWhenFull(secured.connection)
     writeWhole(connection)
     return secured

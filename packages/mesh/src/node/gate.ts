@@ -1,6 +1,14 @@
 import type { ConnectionGater, Libp2p, PeerId } from '@libp2p/interface'
 import type { Log } from '@hubmesh/content'
-import { BREACH_WINDOW, FIRST_BAN, MAX_BAN, MAX_BREACHES, MAX_KNOWN_PEERS } from '../limits.ts'
+import {
+  BREACH_WINDOW,
+  FIRST_BAN,
+  MAX_BAN,
+  MAX_BREACHES,
+  MAX_CONNECTIONS_PER_PEER,
+  MAX_CONNECTIONS_WITH_FURTHER,
+  MAX_KNOWN_PEERS,
+} from '../limits.ts'
 
 export interface Ban {
   /** ISO date. */
@@ -8,7 +16,10 @@ export interface Ban {
   readonly reason: string
 }
 
-/** Keeps out who lied or broke the protocol: for a minute first, twice as long each time, an hour at most. */
+/**
+ * Keeps out who lied or broke the protocol: for a minute first, twice as long each time, an hour at most. And lets nobody
+ * hold more connections than are of use.
+ */
 export interface Gate {
   readonly gater: ConnectionGater
   /** Closes the peer's connections and keeps it out for a while. */
@@ -69,10 +80,18 @@ export const createGate = ({ log }: { log: Log }): Gate => {
   }
 
   const isBanned = (peer: PeerId): boolean => banOf(peer.toString()) !== undefined
+
+  /** One peer's further connections keep nobody else out. */
+  const hasEnough = (peer: PeerId): boolean => {
+    const all = node?.getConnections() ?? []
+    const most = all.length < MAX_CONNECTIONS_WITH_FURTHER ? MAX_CONNECTIONS_PER_PEER : 2
+    return all.filter(({ remotePeer }) => remotePeer.equals(peer)).length >= most
+  }
+
   return {
     gater: {
       denyDialPeer: isBanned,
-      denyInboundEncryptedConnection: isBanned,
+      denyInboundEncryptedConnection: (peer) => isBanned(peer) || hasEnough(peer),
       denyOutboundEncryptedConnection: isBanned,
     },
     ban,

@@ -7,7 +7,9 @@
  *     scheduler.want(want, now)
  *     for (const request of scheduler.next(now)) ask(request)      // and later: scheduler.ended(request, 'arrived', now)
  */
+export { type Goodput, createGoodput } from './goodput.ts'
 export type { Holdings } from './holdings.ts'
 export { type Path, createPath } from './path.ts'
 export { type Outcome, type Scheduler, createScheduler } from './scheduler.ts'
 export type { Request, Want, Wanted } from './wants.ts'
+export { type TrialRules, createTrial } from './trial.ts'

@@ -12,6 +12,8 @@ export interface Path extends Member {
   /** It leads through a relay, and costs its bandwidth: used where no other way brings the chunk. */
   relayed: boolean
   rttMs: number
+  /** Streams that chunks come on side by side, each on a connection of its own. */
+  streams: number
   readonly goodput: Goodput
   inFlightBytes: number
   inFlight: number
@@ -35,14 +37,14 @@ export interface Path extends Member {
   heardAt: number
 }
 
-/** Bounds of what is under way on one path, in bytes. */
+/** Bounds of what is under way on one path, in bytes: the least for each of its streams, the most for all. */
 const MIN_WINDOW = 512 * KIB
 const MAX_WINDOW = 16 * MIB
 /** What is under way is what the path gives in a round trip and so many ms more: enough that it never runs dry, and grows. */
 const WINDOW_MS = 250
 /** Part of a window below which it is filled up again; readers' chunks do not wait for that. */
 const LOW_PART = 0.75
-/** Under this rate one chunk is asked at a time, so that a reader's never waits behind others. */
+/** Under this rate one chunk is asked at a time on a stream, so that a reader's never waits behind others. */
 const SLOW_PATH = 128 * KIB
 /** What an unmeasured peer is taken for once something is under way to it. */
 const UNMEASURED = MIB
@@ -54,6 +56,7 @@ export const createPath = (peerId: string): Path => ({
   sameSite: false,
   relayed: false,
   rttMs: 0,
+  streams: 1,
   goodput: createGoodput(),
   inFlightBytes: 0,
   inFlight: 0,
@@ -69,11 +72,14 @@ export const createPath = (peerId: string): Path => ({
   heardAt: 0,
 })
 
-/** The expected time until a chunk is here: the round trip, then all that is under way and the chunk itself. */
+/**
+ * The expected time until a chunk is here: the round trip, then all that is under way and the chunk itself, at the rate of
+ * its own stream alone where there are several.
+ */
 export const expectedMs = (path: Path, length: number, now: number): number => {
   // One that was never measured is worth one try: it may be the fastest.
   if (path.inFlight === 0 && path.goodput.estimate(now) === undefined) return path.rttMs
-  return path.rttMs + transferMs(path, path.inFlightBytes + length, now)
+  return path.rttMs + transferMs(path, path.inFlightBytes + length * path.streams, now)
 }
 
 /** The time in which it gives so many bytes. */
@@ -87,14 +93,16 @@ export type Room = 'none' | 'some' | 'enough'
 export const roomOf = (path: Path, now: number): Room => {
   if (path.restUntil > now || path.inFlight >= MAX_REQUESTS_PER_PEER) return 'none'
   const rate = path.goodput.estimate(now)
-  if (rate !== undefined && rate < SLOW_PATH) return path.inFlight === 0 ? 'enough' : 'none'
+  if (rate !== undefined && rate < SLOW_PATH * path.streams) return path.inFlight < path.streams ? 'enough' : 'none'
   const window = windowOf(path, rate)
   if (path.inFlightBytes >= window) return 'none'
   return path.inFlightBytes <= LOW_PART * window ? 'enough' : 'some'
 }
 
-const windowOf = ({ rttMs }: Path, rate: number | undefined): number =>
-  rate === undefined ? MIN_WINDOW : Math.min(MAX_WINDOW, Math.max(MIN_WINDOW, (rate * (rttMs + WINDOW_MS)) / SECOND))
+const windowOf = ({ rttMs, streams }: Path, rate: number | undefined): number => {
+  const least = MIN_WINDOW * streams
+  return rate === undefined ? least : Math.min(MAX_WINDOW, Math.max(least, (rate * (rttMs + WINDOW_MS)) / SECOND))
+}
 
 /** It rests longer each time. All that was under way fails at once when a stream breaks: that is one failure. */
 export const rest = (path: Path, now: number): void => {

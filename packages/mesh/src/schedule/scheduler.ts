@@ -4,7 +4,7 @@ import { createChooser } from './choose.ts'
 import { createDeadlines } from './deadlines.ts'
 import { createDelays, createHedgeBudget } from './hedges.ts'
 import { type Holdings, createHoldings } from './holdings.ts'
-import { type Path, expectedMs, rest } from './path.ts'
+import { type Path, expectedMs, rest, roomOf } from './path.ts'
 import { createQuietPaths } from './quiet.ts'
 import { createQueue } from './queue.ts'
 import { hashOf } from './rendezvous.ts'
@@ -43,6 +43,8 @@ export interface Scheduler {
   overdue(now: number): Request[]
   /** Chunks that nobody who is linked can give now. */
   unheld(now: number): Wanted[]
+  /** More is wanted than is under way, and the path takes no more. */
+  isShort(path: Path, now: number): boolean
   /** When a chunk may be here, in ms; undefined when nobody in reach has it. */
   outlook(want: Omit<Want, 'priority'>, now: number): number | undefined
 }
@@ -227,6 +229,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     ended,
     overdue,
     unheld,
+    isShort: (path, now) => path.inFlight > 0 && roomOf(path, now) !== 'enough' && wants.size > asked.size && !isBehind,
     outlook,
   }
 }

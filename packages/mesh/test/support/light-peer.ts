@@ -6,12 +6,15 @@ import { yamux } from '@libp2p/yamux'
 import { multiaddr } from '@multiformats/multiaddr'
 import { createLibp2p } from 'libp2p'
 import { type Cid, link as cidLink } from '@hubmesh/content'
+import { createFurtherConnections } from '../../src/exchange/further-connections.ts'
 import { readFrames, sendFrame } from '../../src/exchange/frames.ts'
 import { type PeerLink, openLink } from '../../src/exchange/link.ts'
 import { EXCHANGE, decodeMessage, encodeMessage, helloMessage, requestSchema } from '../../src/exchange/messages.ts'
+import { FAR } from '../../src/limits.ts'
 import { NEWS_TOPIC } from '../../src/node/create-node.ts'
 import { meshNoise } from '../../src/node/fast-noise.ts'
 import { fastTcp } from '../../src/node/fast-tcp.ts'
+import { createHeardBytes } from '../../src/node/heard-bytes.ts'
 
 /** A member that holds nothing and finds nobody by itself, so that hundreds fit into a process: no store, no DHT, no disk. */
 export interface LightPeer {
@@ -42,6 +45,7 @@ export const createLightPeer = async ({ key, site }: { key: Uint8Array; site: st
   })
   node.services.pubsub.subscribe(NEWS_TOPIC)
   const hello = { site, role: 'peer' as const, features: [] }
+  const further = createFurtherConnections(node)
   const heads: Uint8Array[] = []
   let giver: PeerId | undefined
 
@@ -69,8 +73,9 @@ export const createLightPeer = async ({ key, site }: { key: Uint8Array; site: st
     heads,
     join: async (address, signal) => {
       giver = (await node.dial(multiaddr(address), { signal })).remotePeer
-      return openLink(node, giver, {
+      return openLink({ node, further, heard: createHeardBytes() }, giver, {
         hello,
+        far: FAR,
         onHead: (envelope) => heads.push(envelope),
         onLate: () => {},
         watch: () => () => {},
