@@ -50,7 +50,7 @@ const createLine = async (to: LabNode): Promise<Line> => {
 /** Whoever is of another site is far, and is tried at once. */
 const FAR = { rttMs: 0, settleMs: 0, measureMs: 200, gain: 0, retryMs: 60_000, idleMs: 60_000 }
 /** Slow enough that chunks are still wanted when it is looked at what comes. */
-const uploadCaps = () => ({ total: 4 * MIB })
+const uploadCaps = () => ({ total: 2 * MIB })
 
 const createPair = async (
   far: NonNullable<LabNodeOptions['limits']>['far'],
@@ -98,7 +98,7 @@ describe('a far peer', () => {
     ['breaks', (socket: Socket) => socket.destroy()],
   ])('gives all, though one of its further connections %s', async (_what, spoil) => {
     const { giver, taker, line } = await createPair({})
-    const sample = sampleBlob(24 * MIB, 3)
+    const sample = sampleBlob(16 * MIB, 3)
     await seedBlob(giver, sample)
     let spoilt: Socket | undefined
     const { bytes } = await fetchBlob(taker.mesh, sample, {
@@ -119,7 +119,7 @@ describe('a far peer', () => {
     ['it is near', { rttMs: 10_000 }, {}],
   ])('is asked over one connection alone where %s', async (_where, far, options) => {
     const { giver, taker, line } = await createPair(far, options)
-    const sample = sampleBlob(8 * MIB, 4)
+    const sample = sampleBlob(4 * MIB, 4)
     await seedBlob(giver, sample)
     await fetchBlob(taker.mesh, sample)
     expect(line.opened()).toBe(1)
@@ -129,7 +129,7 @@ describe('a far peer', () => {
     const { giver, taker, line } = await createPair({})
     const limits = { far: FAR }
     const [asked, dialler] = [taker, await lab.node({ site: 'far', limits: { ...limits, uploadCaps } })]
-    const sample = sampleBlob(8 * MIB, 5)
+    const sample = sampleBlob(4 * MIB, 5)
     await seedBlob(dialler, sample)
     const other = await createLine(asked)
     await dialler.mesh.dial(`/ip4/127.0.0.1/tcp/${other.port}/p2p/${asked.mesh.peerId}`, soon())

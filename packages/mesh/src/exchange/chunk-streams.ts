@@ -214,7 +214,9 @@ export const createChunkStreams = (components: ChunkStreamsComponents, rules: Fa
   const drop = (lane: Lane): boolean => {
     if (!further.delete(lane)) return false
     lane.stream.close()
-    if (further.size === 0) clearTimeout(idleTimer)
+    if (further.size > 0) return true
+    clearTimeout(idleTimer)
+    idleTimer = undefined
     return true
   }
 
