@@ -1,3 +1,5 @@
+import type { Caps } from '@hubmesh/content'
+
 const UNITS = ['B', 'KB', 'MB', 'GB', 'TB'] as const
 
 /** `12.3 MB`: decimal, as disks and links are sold. */
@@ -5,6 +7,21 @@ export const formatBytes = (bytes: number): string => {
   const power = bytes < 1000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(bytes) / 3))
   const value = bytes / 1000 ** power
   return `${power === 0 ? value : value.toFixed(value < 100 ? 1 : 0)} ${UNITS[power]}`
+}
+
+/** `upload total 20.0 MB/s, prefetch 1.0 MB/s; relayed 5.0 MB/s`; empty while nothing is capped. */
+export const formatCaps = ({ upload, download, upstream, relayed }: Caps): string => {
+  const rates = (caps: object): string =>
+    Object.entries(caps)
+      .flatMap(([name, rate]) => (typeof rate === 'number' ? [`${name} ${formatBytes(Math.round(rate))}/s`] : []))
+      .join(', ')
+  const kinds = [
+    ['upload ', rates(upload)],
+    ['download ', rates(download)],
+    ['', rates({ upstream })],
+    ['', rates({ relayed })],
+  ] as const
+  return kinds.flatMap(([kind, text]) => (text === '' ? [] : [`${kind}${text}`])).join('; ')
 }
 
 /** `3h 12m`, from seconds: the two largest units. */

@@ -5,7 +5,7 @@ import { MeshError } from '@hubmesh/content/errors'
 import { CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Interrupted, reportFailure } from '../src/failure.ts'
-import { formatBytes, formatDuration, formatTable } from '../src/format.ts'
+import { formatBytes, formatCaps, formatDuration, formatTable } from '../src/format.ts'
 import { createProgress } from '../src/progress.ts'
 import { readTicket } from '../src/ticket-input.ts'
 
@@ -25,6 +25,15 @@ describe('numbers for people', () => {
     [61, '1m 1s'],
     [3600 * 27 + 61, '1d 3h'],
   ])('%i seconds are %s', (seconds, text) => expect(formatDuration(seconds)).toBe(text))
+
+  it.each([
+    [{ upload: {}, download: { total: undefined } }, ''],
+    [{ upload: { total: 25e6, prefetch: undefined }, download: {} }, 'upload total 25.0 MB/s'],
+    [
+      { upload: {}, download: { prefetch: 32_768, otherSites: 2e6 }, upstream: 1e6, relayed: 5e6 },
+      'download prefetch 32.8 KB/s, otherSites 2.0 MB/s; upstream 1.0 MB/s; relayed 5.0 MB/s',
+    ],
+  ])('of caps %j are %j', (caps, text) => expect(formatCaps(caps)).toBe(text))
 
   it('stand in columns, and what others named cannot steer the terminal', () => {
     expect(formatTable(['A', 'B'], [['long one', 'x\u001b[2Jy']])).toBe('A         B\nlong one  x?[2Jy\n')

@@ -20,6 +20,8 @@ export interface NodeStatus {
    * though another node of the site had it. Null before anything was brought in.
    */
   wanCopies: number | null
+  /** What holds now. */
+  caps: Caps
   refusals: Refusal[]
   /** What this node mirrors from upstream; empty on an office. */
   mirrors: MirrorStatus[]
@@ -97,6 +99,31 @@ export interface Counters {
   verifiedBytes: number
   verifiedChunks: number
   rejectedChunks: number
+  /** What this node passed on between others that cannot reach each other. */
+  relayedBytes: number
+}
+
+/** Rates that chunks keep to; one that is absent is not capped. A chunk keeps to all that it falls under. */
+export interface ChunkCaps {
+  readonly total?: number | undefined
+  /** What somebody waits for: who reads, is about to read, or pulls the whole. */
+  readonly readers?: number | undefined
+  readonly prefetch?: number | undefined
+  readonly repair?: number | undefined
+  /** Whatever goes to another site, or comes from one. */
+  readonly otherSites?: number | undefined
+}
+
+/** The rates that this node keeps to at a time. */
+export interface Caps {
+  /** Chunks that it sends to other nodes. */
+  readonly upload: ChunkCaps
+  /** Chunks that it asks other nodes for. */
+  readonly download: ChunkCaps
+  /** Bodies of files from upstream. */
+  readonly upstream?: number | undefined
+  /** What it passes on between others, in all. */
+  readonly relayed?: number | undefined
 }
 
 export const zeroCounters = (): Counters => ({
@@ -108,6 +135,7 @@ export const zeroCounters = (): Counters => ({
   verifiedBytes: 0,
   verifiedChunks: 0,
   rejectedChunks: 0,
+  relayedBytes: 0,
 })
 
 /** Named after the attacks in the TUF specification. */

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { LevelDatastore } from 'datastore-level'
 import {
   type BlockStore,
+  type Caps,
   type CatalogStore,
+  type ChunkCaps,
   type ChunkShelf,
   type ChunkSource,
   type Cid,
@@ -21,7 +23,7 @@ import { createProviders } from './announce/providers.ts'
 import type { PeerLink } from './exchange/link.ts'
 import { createLinks } from './exchange/links.ts'
 import { EXCHANGE, FURTHER_CONNECTIONS, type Hello } from './exchange/messages.ts'
-import { type UploadCaps, createRateCaps } from './exchange/rate-caps.ts'
+import { createRateCaps } from './exchange/rate-caps.ts'
 import { createExchangeServer } from './exchange/server.ts'
 import { createUnreadBound } from './exchange/unread.ts'
 import { createUploadSlots } from './exchange/upload-slots.ts'
@@ -57,6 +59,8 @@ export interface MeshComponents {
   readonly meter: Meter
 }
 
+export type MeshCaps = Pick<Caps, 'upload' | 'download' | 'relayed'>
+
 export interface MeshOptions {
   /** 32 bytes each. Dialling tries the first first; all are accepted, so that a key can be changed without a break. */
   readonly networkKeys: readonly Uint8Array[]
@@ -83,8 +87,8 @@ export interface MeshOptions {
     readonly connections?: number
     /** Streams that chunks are sent on at a time. @default 48 */
     readonly uploads?: number
-    /** Rates at which chunks are sent, by the time of day. @default none are capped */
-    readonly uploadCaps?: (now: Date) => UploadCaps
+    /** Rates that hold at a time. @default nothing is capped */
+    readonly caps?: (now: Date) => MeshCaps
     /** When further connections to a far peer are tried and closed. @default `FAR` in limits.ts */
     readonly far?: Partial<FarRules>
   }
@@ -108,6 +112,7 @@ const NODE_STOP_TIME = 2 * SECOND
 export const createMesh = async (components: MeshComponents, options: MeshOptions): Promise<Swarm & ChunkSource> => {
   const { privateKey, blocks, shelf, catalogs, log, meter } = components
   const { site, role } = options
+  const capsAt = options.limits?.caps ?? (() => ({ upload: {}, download: {} }))
   for (const address of [...options.listen, ...options.announce]) parseAddress(address, 'config')
   const bootstrap = options.bootstrap.map((address) => parseAddress(address, 'config'))
   requireKeys(options.networkKeys)
@@ -151,7 +156,7 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
       catalogs,
       unread,
       slots: createUploadSlots({ slots: options.limits?.uploads }),
-      caps: createRateCaps(options.limits?.uploadCaps ?? (() => ({}))),
+      caps: createRateCaps((now) => capsAt(now).upload),
       log,
       onUpload: (peerId, bytes) => void (peers.get(peerId).bytesOut += bytes),
       onOpen: (peerId, set) => sets.opened(peerId, set),
@@ -187,7 +192,8 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
     fetcher.wake()
   }
   const sets = createRemoteSets({ holdings: scheduler.holdings, onChange })
-  const fetcher = createChunkFetcher({ peers, gate, scheduler, sets, meter, log, seek: providers.seek })
+  const caps = (): ChunkCaps => capsAt(new Date()).download
+  const fetcher = createChunkFetcher({ peers, gate, scheduler, sets, meter, log, caps, seek: providers.seek })
   const onLink = (peer: Peer, link: PeerLink | undefined): void => {
     log.info({ peerId: peer.peerId, site: peer.site, connected: link !== undefined }, 'a peer')
     if (link === undefined) {

@@ -5,5 +5,4 @@
  *     await mesh.start()
  *     const { bytes } = await mesh.fetch(want, { priority: 'reader', signal })
  */
-export type { UploadCaps } from './exchange/rate-caps.ts'
 export { type MeshComponents, type MeshOptions, createMesh } from './create-mesh.ts'

@@ -111,8 +111,10 @@ export const SET_TURN = 2 * SECOND
 export const MIN_DEADLINE = 2 * SECOND
 /** Slowest path that is put up with, in bytes a second: under it a request fails however steadily bytes trickle. */
 export const MIN_GOODPUT = 16 * KIB
-/** How often late and overdue requests are looked for. */
+/** How often late and overdue requests are looked for, and what a rate cap has let in meanwhile. */
 export const TICK = 200
+/** What a rate cap lets be asked for at once: nothing of it is lost between two ticks. */
+export const ASKING_BURST = 2 * TICK
 /** A block is asked of the next peer too after so long. */
 export const BLOCK_HEDGE = 500
 export const BLOCK_TIMEOUT = 15 * SECOND

@@ -33,6 +33,7 @@ it('of two answers that come at the same moment one counts', async () => {
     gate,
     meter,
     log: silentLog,
+    caps: () => ({}),
     seek: () => {},
     sets: { attach() {}, detach() {}, want() {}, opened() {}, answered: () => true, stop() {} },
     scheduler: {

@@ -50,13 +50,13 @@ const createLine = async (to: LabNode): Promise<Line> => {
 /** Whoever is of another site is far, and is tried at once. */
 const FAR = { rttMs: 0, settleMs: 0, measureMs: 200, gain: 0, retryMs: 60_000, idleMs: 60_000 }
 /** Slow enough that chunks are still wanted when it is looked at what comes. */
-const uploadCaps = () => ({ total: 2 * MIB })
+const caps = () => ({ upload: { total: 2 * MIB }, download: {} })
 
 const createPair = async (
   far: NonNullable<LabNodeOptions['limits']>['far'],
   giverOptions: LabNodeOptions = {},
 ): Promise<{ giver: LabNode; taker: LabNode; line: Line }> => {
-  const giver = await lab.node({ site: 'far', limits: { uploadCaps }, ...giverOptions })
+  const giver = await lab.node({ site: 'far', limits: { caps }, ...giverOptions })
   const taker = await lab.node({ limits: { far: { ...FAR, ...far } } })
   const line = await createLine(giver)
   await taker.mesh.dial(`/ip4/127.0.0.1/tcp/${line.port}/p2p/${giver.mesh.peerId}`, soon())
@@ -128,7 +128,7 @@ describe('a far peer', () => {
   it('is asked over the connection that it has dialled: who was dialled cannot know that it can dial', async () => {
     const { giver, taker, line } = await createPair({})
     const limits = { far: FAR }
-    const [asked, dialler] = [taker, await lab.node({ site: 'far', limits: { ...limits, uploadCaps } })]
+    const [asked, dialler] = [taker, await lab.node({ site: 'far', limits: { ...limits, caps } })]
     const sample = sampleBlob(4 * MIB, 5)
     await seedBlob(dialler, sample)
     const other = await createLine(asked)

@@ -118,7 +118,7 @@ describe('with one upload slot', () => {
 describe('under a rate cap', () => {
   it('chunks for other sites trickle, and what its own site asks for meanwhile does not wait for them', async () => {
     const rate = MIB
-    const node = await giver({ limits: { uploadCaps: () => ({ otherSites: rate }) } })
+    const node = await giver({ limits: { caps: () => ({ upload: { otherSites: rate }, download: {} }) } })
     const [far, near] = [await lab.node({ site: 'far' }), await lab.node()]
     await Promise.all([connect(far, node), connect(near, node)])
     const ends: string[] = []
@@ -134,7 +134,7 @@ describe('under a rate cap', () => {
   })
 
   it('of everything, a reader comes first', async () => {
-    const node = await giver({ limits: { uploadCaps: () => ({ total: MIB }) } })
+    const node = await giver({ limits: { caps: () => ({ upload: { total: MIB }, download: {} }) } })
     const [prefetching, reading] = [await lab.node(), await lab.node()]
     await Promise.all([connect(prefetching, node), connect(reading, node)])
     const stop = new AbortController()

@@ -42,27 +42,48 @@ const shortName = z.string().refine((name) => isRepoId(name) && !name.includes('
 
 const rate = (of: string) => parsedBy(parseRate, `${of}: 20MB/s, 100Mbit/s or unlimited.`).optional()
 
-/** What this node sends to others; each chunk keeps to every rate that it falls under. */
-const uploadRates = z.strictObject({
-  total: rate('All that is sent to other nodes'),
-  readers: rate('Chunks that somebody waits for who reads'),
-  prefetch: rate('Chunks that are fetched ahead of anybody asking'),
-  repair: rate('Chunks that replace damaged ones'),
-  otherSites: rate('Whatever goes to another site'),
+/** Rates of chunks; each keeps to every rate that it falls under. */
+const chunkRates = (words: { all: string; otherSites: string }) =>
+  z.strictObject({
+    total: rate(words.all),
+    readers: rate('Chunks that somebody waits for: who reads, or pulls'),
+    prefetch: rate('Chunks that are fetched ahead of anybody asking'),
+    repair: rate('Chunks that replace damaged ones'),
+    otherSites: rate(words.otherSites),
+  })
+
+const upload = chunkRates({
+  all: 'All chunks that are sent to other nodes',
+  otherSites: 'Whatever goes to another site',
 })
+const download = chunkRates({
+  all: 'All chunks that other nodes are asked for',
+  otherSites: 'Whatever comes from another site',
+})
+const upstream = rate('Bodies of files that a seed fetches from upstream')
+const relayed = rate('All that a relay passes on between others')
 
 const timeOfDay = z.string().regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'not a time (for example 08:00)')
 
-const capWindow = z.strictObject({
-  from: timeOfDay,
-  to: timeOfDay.describe('Not after `from`: on the next day.'),
-  days: z
-    .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
-    .min(1)
-    .max(7)
-    .optional(),
-  upload: uploadRates.describe('Rates that hold meanwhile; what is not named here holds as at other times.'),
-})
+const capWindow = z
+  .strictObject({
+    from: timeOfDay,
+    to: timeOfDay.describe('Not after `from`: on the next day.'),
+    days: z
+      .array(z.enum(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']))
+      .min(1)
+      .max(7)
+      .optional(),
+    upload: upload.optional(),
+    download: download.optional(),
+    upstream,
+    relayed,
+  })
+  .refine(
+    ({ from: _from, to: _to, days: _days, ...rates }) => Object.values(rates).some((held) => held !== undefined),
+    'a window without a rate (upload, download, upstream or relayed)',
+  )
+  .describe('Rates that hold meanwhile; what is not named here holds as at other times.')
 
 export const SITE_PATTERN = /^[\w.-]{1,64}$/
 
@@ -141,7 +162,10 @@ export const configSchema = z
     store: z.strictObject({ quota: parsedBy(parseSize, 'Most bytes to hold: 500GB, 1.5TiB.').optional() }).prefault({}),
     limits: z
       .strictObject({
-        upload: uploadRates.prefault({}),
+        upload: upload.prefault({}),
+        download: download.prefault({}),
+        upstream,
+        relayed,
         schedule: z
           .array(capWindow)
           .max(100)

@@ -15,6 +15,7 @@ import { createMesh } from '@hubmesh/mesh'
 import { createLibrary } from '@hubmesh/mirror'
 import { openStore } from '@hubmesh/store'
 import { type TrustPolicy, createPolicy, createSigner, encodeTicket, loadIdentity, peerIdOf } from '@hubmesh/trust'
+import { capsOf } from './caps.ts'
 import { parseAliased } from './config-schema.ts'
 import type { NodeConfig } from './config.ts'
 import { createControl } from './control.ts'
@@ -24,7 +25,6 @@ import { type RunInfo, refuseSecondNode, removeRunFile, writeRunFile } from './r
 import { allowedConnections } from './open-files.ts'
 import { createReports } from './status.ts'
 import { parseDuration, parseHostPort, parseSize } from './units.ts'
-import { uploadCaps } from './upload-caps.ts'
 import { readUpstreamToken } from './upstream-token.ts'
 
 /** A node that stands: its gateway answers, its control socket is open. */
@@ -58,6 +58,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
   const membership = await findMembership(home, config.mesh.join)
   const site = config.site ?? peerIdOf(identity).slice(-8)
   const role = config.seed ? 'seed' : 'peer'
+  const caps = capsOf(config.limits)
 
   await using parts = new AsyncDisposableStack()
   const quota = config.store.quota === undefined ? {} : { quota: parseSize(config.store.quota) }
@@ -78,7 +79,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
       ...(config.mesh.relay === undefined ? {} : { relay: config.mesh.relay }),
       dataDir: join(home, 'mesh'),
       publishers: [...new Set(config.trust.flatMap(({ publishers }) => publishers))],
-      limits: { connections: connections.peers, uploadCaps: uploadCaps(config.limits) },
+      limits: { connections: connections.peers, caps },
     },
   )
   parts.defer(() => mesh.stop())
@@ -91,6 +92,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
           upstream: config.upstream.url,
           token,
           pollSeconds: parseDuration(config.upstream.poll),
+          cap: () => caps(new Date()).upstream,
         },
       )
     : undefined
@@ -107,7 +109,7 @@ export const createNode = async (config: NodeConfig, { log }: { log: Log }): Pro
 
   const { status, ready } = createReports(
     { swarm: mesh, library, blobs, catalogs, meter, origin },
-    { publisherId: signer.publisher, site, joinProblem: membership.problem },
+    { publisherId: signer.publisher, site, caps, joinProblem: membership.problem },
   )
   const { host, port } = parseHostPort(config.gateway.listen)
   const gateway = createGateway(

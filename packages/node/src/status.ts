@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type {
   BlobStore,
+  Caps,
   CatalogStore,
   Counters,
   Library,
@@ -24,6 +25,7 @@ export interface StatusComponents {
 export interface StatusFacts {
   readonly publisherId: string
   readonly site: string
+  readonly caps: (now: Date) => Caps
   /** Why it could not join as it was told to. */
   readonly joinProblem?: string | undefined
 }
@@ -60,6 +62,7 @@ export const createReports = (components: StatusComponents, facts: StatusFacts):
     store: blobs.usage(),
     counters: meter.read(),
     wanCopies: wanCopies(meter.read()),
+    caps: facts.caps(new Date()),
     refusals: [...catalogs.refusals()],
     mirrors: origin?.state() ?? [],
   })

@@ -46,6 +46,8 @@ export interface OriginOptions {
   readonly silenceSeconds?: number | undefined
   /** Milliseconds between a failure and the next try: the first wait is doubled up to the last. @default 500 and 30 000 */
   readonly backOff?: BackOff | undefined
+  /** Bytes a second of all bodies of files, asked for each piece of one. @default not capped */
+  readonly cap?: (() => number | undefined) | undefined
   /** Bytes that one request asks for of a large file. @default 16 MiB */
   readonly segmentBytes?: number | undefined
 }
@@ -58,7 +60,7 @@ const BACK_OFF: BackOff = { baseMs: 500, maxMs: 30_000 }
  */
 export const createOrigin = (components: OriginComponents, options: OriginOptions): Publisher => {
   const { blobs, blocks, catalogs, swarm, signer, log, meter } = components
-  const { pollSeconds = 60, connections = 8, silenceSeconds = 30, backOff = BACK_OFF, segmentBytes } = options
+  const { pollSeconds = 60, connections = 8, silenceSeconds = 30, backOff = BACK_OFF } = options
   const token = typeof options.token === 'function' ? options.token : async () => options.token as string | undefined
 
   const transport = createTransport(
@@ -66,7 +68,8 @@ export const createOrigin = (components: OriginComponents, options: OriginOption
     { upstream: options.upstream, token, connections, silenceMs: silenceSeconds * 1000 },
   )
   const hub = createHubClient(createApi(transport, { backOff }), { base: transport.base })
-  const downloads = createDownloads({ transport, meter, log }, { connections, backOff, segmentBytes })
+  const { cap, segmentBytes } = options
+  const downloads = createDownloads({ transport, meter, log }, { connections, backOff, cap, segmentBytes })
   const pullFile = createPullFile({ blobs, downloads, log })
   const catalog = createCatalogWriter({ blocks, catalogs, swarm, signer, log })
   const sync = createSync({ hub, pullFile, blobs, blocks, catalogs, signer, log, catalog, upstream: transport.base })

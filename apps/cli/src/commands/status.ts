@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { NodeStatus, PeerStatus, RepoStatus } from '@hubmesh/content'
 import { homeFolder, openControl } from '@hubmesh/node/control'
-import { formatBytes, formatDuration, formatTable, printJson, printable } from '../format.ts'
+import { formatBytes, formatCaps, formatDuration, formatTable, printJson, printable } from '../format.ts'
 
 export interface StatusFlags {
   readonly home?: string
@@ -40,6 +40,7 @@ export const repos = async (flags: StatusFlags): Promise<void> => {
 
 const describe = (answer: NodeStatus, gateway: string): string => {
   const { store, counters } = answer
+  const caps = formatCaps(answer.caps)
   const quota = store.quota === null ? '' : ` of ${formatBytes(store.quota)}`
   const sections = [
     `${answer.role} ${answer.peerId}, site ${answer.site}, hubmesh ${answer.version}, up ${formatDuration(answer.uptime)}`,
@@ -51,6 +52,8 @@ const describe = (answer: NodeStatus, gateway: string): string => {
     ...(answer.wanCopies === null
       ? []
       : [`wan       ${answer.wanCopies.toFixed(2)} copies into ${printable(answer.site)}, as far as this node knows`]),
+    ...(counters.relayedBytes === 0 ? [] : [`relayed   ${formatBytes(counters.relayedBytes)} between others`]),
+    ...(caps === '' ? [] : [`caps now  ${caps}`]),
     ...(counters.rejectedChunks === 0
       ? []
       : [`rejected  ${counters.rejectedChunks} chunks that were not what they claimed`]),

@@ -50,6 +50,7 @@ const COUNTERS: { readonly [Name in keyof Counters]: readonly [name: string, hel
   verifiedBytes: ['hubmesh_verified_bytes_total', 'Chunk payload that was proven and wanted.'],
   verifiedChunks: ['hubmesh_verified_chunks_total', 'Chunks from peers that were what they claimed.'],
   rejectedChunks: ['hubmesh_rejected_chunks_total', 'Chunks that were not what they claimed.'],
+  relayedBytes: ['hubmesh_relayed_bytes_total', 'What was passed on between nodes that cannot reach each other.'],
 }
 
 const counterMetrics = ({ counters, site }: NodeStatus): Metric[] =>

@@ -1,4 +1,6 @@
 import type {
+  Caps,
+  ChunkCaps,
   Counters,
   MirrorStatus,
   NodeStatus,
@@ -76,7 +78,16 @@ export const SCHEMAS = {
     verifiedBytes: WHOLE,
     verifiedChunks: WHOLE,
     rejectedChunks: WHOLE,
+    relayedBytes: WHOLE,
   }),
+  ChunkCaps: object<ChunkCaps>(
+    { total: NUMBER, readers: NUMBER, prefetch: NUMBER, repair: NUMBER, otherSites: NUMBER },
+    ['total', 'readers', 'prefetch', 'repair', 'otherSites'],
+  ),
+  Caps: object<Caps>({ upload: ref('ChunkCaps'), download: ref('ChunkCaps'), upstream: NUMBER, relayed: NUMBER }, [
+    'upstream',
+    'relayed',
+  ]),
   Refusal: object<Refusal>({ kind: TEXT, publisher: TEXT, subject: TEXT, reason: TEXT, from: TEXT, at: DATE }),
   Mirror: object<MirrorStatus>(
     {
@@ -111,6 +122,7 @@ export const SCHEMAS = {
       ...orNull('number'),
       description: 'wanBytes over broughtBytes: copies that came into this site, as far as this node knows.',
     },
+    caps: ref('Caps'),
     refusals: list(ref('Refusal')),
     mirrors: list(ref('Mirror')),
   }),

@@ -40,6 +40,7 @@ const testStatus = (): NodeStatus => ({
   store: { bytes: 0, quota: null, blobs: 0 },
   counters: zeroCounters(),
   wanCopies: null,
+  caps: { upload: { total: 1e6 }, download: {} },
   refusals: [],
   mirrors: [],
 })

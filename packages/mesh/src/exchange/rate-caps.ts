@@ -1,19 +1,10 @@
+import type { ChunkCaps } from '@hubmesh/content'
 import { BURST, HEAD_START, SECOND } from '../limits.ts'
+import { type Traffic, createChunkBuckets } from '../schedule/index.ts'
 import { WIRE_PRIORITIES, type WirePriority } from './messages.ts'
 
-/** Bytes a second that may be sent, of all chunks and of kinds of them; a chunk has to keep to all that it falls under. */
-export interface UploadCaps {
-  readonly total?: number | undefined
-  /** What somebody waits for: who reads, is about to read, or pulls the whole. */
-  readonly readers?: number | undefined
-  readonly prefetch?: number | undefined
-  readonly repair?: number | undefined
-  /** Whatever goes to another site. */
-  readonly otherSites?: number | undefined
-}
-
 /** What a chunk is sent for; more urgent by the time it is paced if another that waits behind it is. */
-export interface Traffic {
+export interface Sending {
   priority(): WirePriority
   otherSite(): boolean
 }
@@ -21,49 +12,34 @@ export interface Traffic {
 /** Resolves when so many bytes may be sent. */
 export type Pace = (bytes: number) => Promise<void>
 
+/** Chunks keep to these rates on their way out. */
 export interface RateCaps {
   /** Undefined while nothing is capped. */
-  paceFor(traffic: Traffic): Pace | undefined
+  paceFor(sending: Sending): Pace | undefined
   stop(): void
 }
 
-type Cap = keyof UploadCaps
-interface Bucket {
-  readonly rate: number
-  /** Bytes that may be sent at once; negative when it is in debt. */
-  level: number
-  readonly at: number
-}
 interface Waiting {
-  readonly traffic: Traffic
+  readonly sending: Sending
   readonly bytes: number
   readonly since: number
   readonly resolve: () => void
 }
 
-const CAP_OF: Readonly<Record<WirePriority, Cap>> = {
-  reader: 'readers',
-  ahead: 'readers',
-  whole: 'readers',
-  prefetch: 'prefetch',
-  repair: 'repair',
-}
-
 /**
- * Token buckets, which may go into debt by one piece. Who waits is served by urgency and by time waited, so that under one
- * cap a reader's bytes come first, and nobody's never.
+ * Who waits is served by urgency and by time waited, so that under one cap a reader's bytes come first, and nobody's never.
  * @param capsAt what holds at a time
  */
-export const createRateCaps = (capsAt: (now: Date) => UploadCaps): RateCaps => {
-  const buckets = new Map<Cap, Bucket>()
+export const createRateCaps = (capsAt: (now: Date) => ChunkCaps): RateCaps => {
+  const buckets = createChunkBuckets(BURST)
   const waiting = new Set<Waiting>()
   let timer: NodeJS.Timeout | undefined
 
-  const paceFor: RateCaps['paceFor'] = (traffic) => {
+  const paceFor: RateCaps['paceFor'] = (sending) => {
     if (Object.values(capsAt(new Date())).every((rate) => rate === undefined)) return undefined
     return async (bytes) => {
       const { promise, resolve } = Promise.withResolvers<void>()
-      waiting.add({ traffic, bytes, since: performance.now(), resolve })
+      waiting.add({ sending, bytes, since: performance.now(), resolve })
       pump()
       return promise
     }
@@ -71,29 +47,21 @@ export const createRateCaps = (capsAt: (now: Date) => UploadCaps): RateCaps => {
 
   const pump = (): void => {
     clearTimeout(timer)
-    const caps = capsAt(new Date())
+    buckets.cap(capsAt(new Date()))
+    const now = performance.now()
     let soonest = SECOND // caps may change with the hour
-    for (const entry of [...waiting].toSorted((a, b) => due(a) - due(b))) {
-      const under = capsOver(entry.traffic, caps).map(([cap, rate]) => refilled(cap, rate))
-      const wait = Math.max(0, ...under.map(msInDebt))
+    for (const entry of [...waiting].toSorted((a, b) => turnOf(a) - turnOf(b))) {
+      const traffic = trafficOf(entry)
+      const wait = buckets.due(traffic, now)
       if (wait > 0) {
         soonest = Math.min(soonest, wait)
         continue
       }
-      for (const bucket of under) bucket.level -= entry.bytes
+      buckets.take(traffic, entry.bytes, now)
       waiting.delete(entry)
       entry.resolve()
     }
     if (waiting.size > 0) timer = setTimeout(pump, Math.ceil(soonest))
-  }
-
-  const refilled = (cap: Cap, rate: number): Bucket => {
-    const now = performance.now()
-    const full = (rate * BURST) / SECOND
-    const { level, at } = buckets.get(cap) ?? { level: full, at: now }
-    const bucket = { rate, level: Math.min(full, level + ((now - at) / SECOND) * rate), at: now }
-    buckets.set(cap, bucket)
-    return bucket
   }
 
   return {
@@ -106,12 +74,6 @@ export const createRateCaps = (capsAt: (now: Date) => UploadCaps): RateCaps => {
   }
 }
 
-/** Until it is out of debt. */
-const msInDebt = ({ level, rate }: Bucket): number => (level > 0 ? 0 : ((1 - level) / rate) * SECOND)
+const trafficOf = ({ sending }: Waiting): Traffic => ({ priority: sending.priority(), otherSite: sending.otherSite() })
 
-const due = ({ traffic, since }: Waiting): number => since + HEAD_START * WIRE_PRIORITIES.indexOf(traffic.priority())
-
-const capsOver = (traffic: Traffic, caps: UploadCaps): [Cap, number][] => {
-  const names: Cap[] = ['total', CAP_OF[traffic.priority()], ...(traffic.otherSite() ? (['otherSites'] as const) : [])]
-  return names.flatMap((name): [Cap, number][] => (caps[name] === undefined ? [] : [[name, caps[name]]]))
-}
+const turnOf = ({ sending, since }: Waiting): number => since + HEAD_START * WIRE_PRIORITIES.indexOf(sending.priority())

@@ -1,4 +1,5 @@
 import {
+  type ChunkCaps,
   type ChunkSource,
   type ChunkWant,
   type FetchedChunk,
@@ -22,6 +23,8 @@ export interface ChunkFetcherComponents {
   readonly sets: RemoteSets
   readonly meter: Meter
   readonly log: Log
+  /** Rates that hold now. */
+  readonly caps: () => ChunkCaps
   /** Nobody connected has a chunk of this manifest: look further. Called often. */
   readonly seek: (manifest: ChunkWant['manifest']) => void
 }
@@ -50,7 +53,7 @@ const SEEK_ANYWAY = 2 * SECOND
 const TICK_SLACK = 500
 
 export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFetcher => {
-  const { peers, gate, scheduler, sets, meter, log, seek } = components
+  const { peers, gate, scheduler, sets, meter, log, caps, seek } = components
   const waiters = new Map<Wanted, Waiter>()
   const aborts = new Map<Request, AbortController>()
   let queued = false
@@ -90,6 +93,7 @@ export const createChunkFetcher = (components: ChunkFetcherComponents): ChunkFet
     queued = true
     setImmediate(() => {
       queued = false
+      scheduler.cap(caps())
       for (const request of scheduler.next(performance.now())) void ask(request)
     })
   }

@@ -1,4 +1,5 @@
 import { SECOND } from '../limits.ts'
+import type { ChunkBuckets } from './chunk-buckets.ts'
 import type { HedgeBudget } from './hedges.ts'
 import type { Holdings } from './holdings.ts'
 import { type Path, type Room, roomOf } from './path.ts'
@@ -36,6 +37,8 @@ interface Components {
   readonly hedges: HedgeBudget
   readonly quiet: QuietPaths
   readonly ways: Ways
+  /** Who asks takes from them. */
+  readonly buckets: ChunkBuckets
   readonly self: Member
 }
 
@@ -46,7 +49,7 @@ const WORSE = 2
 /** What nobody reads is asked of so many nodes of another site at most: more streams on the same line only make each other lose. */
 const SOURCES_PER_SITE = 2
 
-export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, self }: Components): Chooser => {
+export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, buckets, self }: Components): Chooser => {
   const rooms = new Map<Path, Room>()
   let now = 0
   /** How long all that is wanted takes, from all at once. */
@@ -60,7 +63,7 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, sel
     rooms.clear()
     ways.look(now)
     for (const path of paths) {
-      const room = ways.isUsable(path) ? roomOf(path, now) : 'none'
+      const room = ways.isUsable(path) && !isCapped(path) ? roomOf(path, now) : 'none'
       if (room !== 'none') rooms.set(path, room)
       if (ways.isUsable(path)) rate += path.goodput.estimate(now) ?? 0
     }
@@ -71,11 +74,17 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, sel
   /** Once there is enough room it is filled up. */
   const onAsked = (path: Path): void => {
     if (roomOf(path, now) === 'none') rooms.delete(path)
+    for (const other of rooms.keys()) if (isCapped(other)) rooms.delete(other)
   }
+
+  /** Nothing at all is to be asked of it now. */
+  const isCapped = ({ sameSite }: Path): boolean => buckets.due({ otherSite: !sameSite }, now) > 0
+  /** Nothing of its kind is to be asked for now. */
+  const isKindCapped = ({ priority }: Wanted): boolean => buckets.due({ priority, otherSite: false }, now) > 0
 
   const hasRoom = (path: Path, want: Wanted): boolean => {
     const room = rooms.get(path)
-    return room === 'enough' || (room === 'some' && isUrgent(want))
+    return (room === 'enough' || (room === 'some' && isUrgent(want))) && !isKindCapped(want)
   }
 
   /**
@@ -83,6 +92,7 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, sel
    * sooner than the next best.
    */
   const choose = (want: Wanted): Path | undefined => {
+    if (isKindCapped(want)) return undefined
     if (isAtRisk(want)) return chooseSoonest(want)
     const near = ways.soonest(want, ({ sameSite }) => sameSite)
     if (near !== undefined) {

@@ -7,6 +7,7 @@
  *     scheduler.want(want, now)
  *     for (const request of scheduler.next(now)) ask(request)      // and later: scheduler.ended(request, 'arrived', now)
  */
+export { type Traffic, createChunkBuckets } from './chunk-buckets.ts'
 export { type Goodput, createGoodput } from './goodput.ts'
 export type { Holdings } from './holdings.ts'
 export { type Path, createPath } from './path.ts'

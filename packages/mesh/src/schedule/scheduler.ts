@@ -1,6 +1,7 @@
-import { MIB, type Priority, PRIORITIES } from '@hubmesh/content'
-import { MAX_BACKOFF, MIN_DEADLINE, MIN_GOODPUT, SECOND } from '../limits.ts'
+import { type ChunkCaps, MIB, type Priority, PRIORITIES } from '@hubmesh/content'
+import { ASKING_BURST, MAX_BACKOFF, MIN_DEADLINE, MIN_GOODPUT, SECOND } from '../limits.ts'
 import { createChooser } from './choose.ts'
+import { createChunkBuckets } from './chunk-buckets.ts'
 import { createDeadlines } from './deadlines.ts'
 import { createDelays, createHedgeBudget } from './hedges.ts'
 import { type Holdings, createHoldings } from './holdings.ts'
@@ -31,6 +32,8 @@ export interface Scheduler {
   drop(want: Wanted): readonly Request[]
   /** It is wanted sooner now. What is on its way already stays on it. */
   raise(set: string, index: number, priority: Priority): void
+  /** No faster than these rates is asked, from now on. What was asked for counts, whatever came of it. */
+  cap(caps: ChunkCaps): void
   /** What is to be asked for now. It counts as under way until it has ended. */
   next(now: number): Request[]
   /** What has come lies in memory until it is stored: so many bytes more, or fewer. */
@@ -75,7 +78,8 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
   const quiet = createQuietPaths(asked)
   const ways = createWays({ holdings, quiet })
   const deadlines = createDeadlines({ ways, share })
-  const chooser = createChooser({ holdings, paths, share, hedges, quiet, ways, self })
+  const buckets = createChunkBuckets(ASKING_BURST)
+  const chooser = createChooser({ holdings, paths, share, hedges, quiet, ways, buckets, self })
   let turns = 0
   let wantedBytes = 0
   let held = 0
@@ -154,6 +158,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     want.asked.push(request)
     asked.add(want)
     account(path, want.length, 1, now)
+    buckets.take({ priority: want.priority, otherSite: !path.sameSite }, want.length, now)
     chooser.onAsked(path)
     return request
   }
@@ -202,7 +207,12 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     if (same.length > 0) return Math.max(0, Math.min(...same.map(({ expectedAt }) => expectedAt - now)))
     const holders = [...holdings.of(set)].filter(([, { bitmap }]) => bitmap.has(index))
     if (holders.length === 0) return undefined
-    return Math.min(...holders.map(([path]) => expectedMs(path, length, now) + Math.max(0, path.restUntil - now)))
+    return Math.min(
+      ...holders.map(([path]) => {
+        const due = buckets.due({ priority: 'reader', otherSite: !path.sameSite }, now)
+        return expectedMs(path, length, now) + Math.max(0, path.restUntil - now, due)
+      }),
+    )
   }
 
   return {
@@ -217,6 +227,7 @@ export const createScheduler = ({ self: peerId }: { self: string }): Scheduler =
     want,
     drop,
     raise,
+    cap: (caps) => buckets.cap(caps),
     next,
     hold: (bytes) => {
       held += bytes

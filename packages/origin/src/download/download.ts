@@ -1,4 +1,4 @@
-import { type ByteRange, type Log, MIB, type Meter, MeshError, wholeRange } from '@hubmesh/content'
+import { type ByteRange, type Log, MIB, type Meter, MeshError, createTokenBucket, wholeRange } from '@hubmesh/content'
 import { type Slots, createSlots, forEachLimited } from '../http/parallel.ts'
 import { type BackOff, MAX_PATIENCE_MS, isTransient, sleep, waitMs } from '../http/retry.ts'
 import type { Reply, Transport } from '../http/transport.ts'
@@ -23,11 +23,15 @@ export interface DownloadOptions {
   /** At once, over all files. */
   readonly connections: number
   readonly backOff: BackOff
+  /** Bytes a second of all together, asked for each piece. @default not capped */
+  readonly cap?: (() => number | undefined) | undefined
   /** What one request asks for of a large file. @default 16 MiB */
   readonly segmentBytes?: number | undefined
 }
 
 const SEGMENT_BYTES = 16 * MIB
+/** What a cap lets through at once, in milliseconds of it. */
+const BURST_MS = 100
 /** Failures in a row, each without progress to speak of. */
 const TRIES = 6
 /** Less than this between two failures counts as none. */
@@ -35,9 +39,17 @@ const PROGRESS_BYTES = 64 * 1024
 
 export const createDownloads = (
   { transport, meter, log }: { transport: Transport; meter: Meter; log: Log },
-  { connections, backOff, segmentBytes = SEGMENT_BYTES }: DownloadOptions,
+  { connections, backOff, cap = () => undefined, segmentBytes = SEGMENT_BYTES }: DownloadOptions,
 ): Downloads => {
   const slots: Slots = createSlots(connections)
+  const bucket = createTokenBucket(BURST_MS)
+
+  /** In order of asking. Who reads no further lets the sockets fill up, and that holds the other side back. */
+  const pace = async (bytes: number, signal: AbortSignal): Promise<void> => {
+    const rate = cap()
+    const due = rate === undefined ? 0 : bucket.take(bytes, rate, performance.now())
+    if (due > 0) await sleep(due, signal)
+  }
 
   /** One request. Moves the cursor, so that the next one goes on from there. */
   const read = async (pull: Pull, cursor: Cursor, signal: AbortSignal): Promise<void> => {
@@ -47,6 +59,7 @@ export const createDownloads = (
     await requireFitting(reply, pull, cursor)
     for await (const bytes of reply.body) {
       meter.add('upstreamBytes', bytes.length)
+      await pace(bytes.length, signal)
       if (cursor.at + bytes.length > cursor.end) throw wrongSize(file, 'upstream sends more bytes than it listed')
       await sink.write(cursor.at, bytes)
       cursor.at += bytes.length
