@@ -112,7 +112,7 @@ const NODE_STOP_TIME = 2 * SECOND
 export const createMesh = async (components: MeshComponents, options: MeshOptions): Promise<Swarm & ChunkSource> => {
   const { privateKey, blocks, shelf, catalogs, log, meter } = components
   const { site, role } = options
-  const capsAt = options.limits?.caps ?? (() => ({ upload: {}, download: {} }))
+  const capsAt = options.limits?.caps ?? ((): MeshCaps => ({ upload: {}, download: {} }))
   for (const address of [...options.listen, ...options.announce]) parseAddress(address, 'config')
   const bootstrap = options.bootstrap.map((address) => parseAddress(address, 'config'))
   requireKeys(options.networkKeys)
@@ -132,9 +132,13 @@ export const createMesh = async (components: MeshComponents, options: MeshOption
   const isWanted = (publisher: string): boolean =>
     publishers.has(publisher) || catalogs.heads().some(({ head }) => head.publisher === publisher)
   const records = createHeadRecords({ datastore, log, isWanted }, { signal: stopping.signal })
+  const relay = {
+    cap: () => capsAt(new Date()).relayed,
+    onRelayed: (bytes: number) => meter.add('relayedBytes', bytes),
+  }
   const node = await createNode({
     ...options,
-    relay: options.relay ?? role === 'seed',
+    relay: (options.relay ?? role === 'seed') ? relay : undefined,
     privateKey,
     datastore,
     log,

@@ -4,7 +4,7 @@ import { MeshError } from '@hubmesh/content'
 import { nextTurn } from '../node/wait.ts'
 import { FRAMES_PER_TURN, MAX_FRAME_BYTES, READ_HIGH, SEND_STALL } from '../limits.ts'
 
-type Bytes = Uint8Array | Uint8ArrayList
+export type Bytes = Uint8Array | Uint8ArrayList
 
 export interface FrameReader {
   /** Whole frames, without their length. Ends when the other side has closed; throws when it has reset. */
@@ -101,7 +101,8 @@ const takeFrame = (received: Uint8ArrayList, longest: number): Uint8ArrayList | 
   throw new MeshError('bad-bytes', `a frame of more than ${longest} bytes`)
 }
 
-const readBytes = (stream: Stream, high: number): { bytes: AsyncGenerator<Bytes>; held: () => number } => {
+/** What comes, with back-pressure: beyond `high` bytes the sender is held back. Throws when the other side has reset. */
+export const readBytes = (stream: Stream, high: number): { bytes: AsyncGenerator<Bytes>; held: () => number } => {
   const queue: Bytes[] = []
   let held = 0
   let resuming = false

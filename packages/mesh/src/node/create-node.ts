@@ -1,5 +1,5 @@
 import { type GossipSub, gossipsub } from '@libp2p/gossipsub'
-import { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2'
+import { circuitRelayTransport } from '@libp2p/circuit-relay-v2'
 import { identify } from '@libp2p/identify'
 import type { ConnectionGater, Libp2p, PeerDiscovery, PrivateKey } from '@libp2p/interface'
 import { type KadDHT, type KadDHTInit, kadDHT, passthroughMapper } from '@libp2p/kad-dht'
@@ -16,9 +16,6 @@ import {
   MAX_CONNECTIONS,
   MAX_GOSSIP_BYTES,
   MAX_PENDING_CONNECTIONS,
-  MAX_RELAYED,
-  MAX_RELAYED_BYTES,
-  MAX_RELAYED_TIME,
   PROVIDER_INTERVAL,
   PROVIDER_THRESHOLD,
   PROVIDER_VALIDITY,
@@ -30,6 +27,7 @@ import { type OnBytes, keyId, meshNoise } from './fast-noise.ts'
 import { libp2pLogger } from './libp2p-log.ts'
 import { publicAddresses } from './public-addresses.ts'
 import { type RelayListener, relayListener } from './relay-listener.ts'
+import { type RelayServerOptions, relayServer } from './relay-server.ts'
 
 /** The DHT under a name of our own: strangers' tables and ours never mix. */
 const KAD_PROTOCOL = '/hubmesh/kad/1.0.0'
@@ -47,8 +45,8 @@ export interface NodeOptions {
   readonly listen: readonly string[]
   readonly announce: readonly string[]
   readonly mdns: boolean
-  /** Passes on what others that cannot reach each other send. */
-  readonly relay: boolean
+  /** Passes on what others that cannot reach each other send; undefined: it does not. */
+  readonly relay: RelayServerOptions | undefined
   readonly datastore: LevelDatastore
   readonly gater: ConnectionGater
   readonly onBytes?: OnBytes
@@ -56,19 +54,6 @@ export interface NodeOptions {
   /** @default 1 000 */
   readonly maxConnections?: number | undefined
   readonly log: Log
-}
-
-/** libp2p's own bounds (15 places, 128 KiB, 2 min) are for strangers: a relay of ours is for chunks. */
-const RELAY = {
-  maxInboundHopStreams: MAX_RELAYED,
-  maxOutboundHopStreams: MAX_RELAYED,
-  maxOutboundStopStreams: MAX_RELAYED,
-  reservations: {
-    maxReservations: MAX_RELAYED,
-    // There have to be bounds: what has none is not known for relayed.
-    defaultDataLimit: MAX_RELAYED_BYTES,
-    defaultDurationLimit: MAX_RELAYED_TIME,
-  },
 }
 
 /** A libp2p node for one mesh, not yet started. */
@@ -106,7 +91,7 @@ export const createNode = async (options: NodeOptions): Promise<MeshNode> =>
       ping: ping(),
       publicAddresses,
       relayListener,
-      ...(options.relay ? { relay: circuitRelayServer(RELAY) } : {}),
+      ...(options.relay === undefined ? {} : { relay: relayServer(options.relay) }),
       pubsub: gossipsub({
         allowPublishToZeroTopicPeers: true,
         emitSelf: false,

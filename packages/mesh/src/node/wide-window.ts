@@ -6,6 +6,8 @@ interface YamuxReceiver {
   recvWindow: number
   /** What is left of it. */
   recvWindowCapacity: number
+  /** What a window may grow to. */
+  maxStreamWindowSize: number
   state: number
   sendWindowUpdate(): void
 }
@@ -27,11 +29,21 @@ export const widenWindow = (stream: Stream, bytes: number): void => {
   }
 }
 
+/**
+ * Keeps a stream's window from growing further. js-yamux doubles it with each message that comes within four round trips of
+ * the last, however small, up to the widest that any stream may have.
+ */
+export const boundWindow = (stream: Stream, bytes: number): void => {
+  if (isYamux(stream)) stream.maxStreamWindowSize = Math.max(stream.recvWindow, bytes)
+}
+
 const isYamux = (stream: Stream): stream is Stream & YamuxReceiver =>
   'recvWindow' in stream &&
   typeof stream.recvWindow === 'number' &&
   'recvWindowCapacity' in stream &&
   typeof stream.recvWindowCapacity === 'number' &&
+  'maxStreamWindowSize' in stream &&
+  typeof stream.maxStreamWindowSize === 'number' &&
   'state' in stream &&
   'sendWindowUpdate' in stream &&
   typeof stream.sendWindowUpdate === 'function'

@@ -15,7 +15,7 @@ import {
   helloMessage,
   requestSchema,
 } from '../../src/exchange/messages.ts'
-import { type MeshNode, createNode } from '../../src/node/create-node.ts'
+import { type MeshNode, type NodeOptions, createNode } from '../../src/node/create-node.ts'
 import { type Lab, networkKey, soon } from './lab.ts'
 
 /** A member of the network without a mesh of its own: the test speaks the protocol for it. */
@@ -39,11 +39,14 @@ export interface RawOptions {
   readonly site?: string
   /** Hangs up on everybody, as on one that it has banned. */
   readonly refuse?: boolean
+  /** Relays so for others, who are heard by `onBytes`. */
+  readonly relay?: NodeOptions['relay']
+  readonly onBytes?: NodeOptions['onBytes']
 }
 
 export const createRaw = async (
   lab: Lab,
-  { key = networkKey('ours'), site = 'raw', refuse = false }: RawOptions = {},
+  { key = networkKey('ours'), site = 'raw', refuse = false, relay, onBytes }: RawOptions = {},
 ): Promise<RawNode> => {
   const datastore = new LevelDatastore(await lab.folder())
   await datastore.open()
@@ -58,7 +61,8 @@ export const createRaw = async (
     listen: ['/ip4/127.0.0.1/tcp/0'],
     announce: [],
     mdns: false,
-    relay: false,
+    relay,
+    ...(onBytes === undefined ? {} : { onBytes }),
     datastore,
     gater: { denyInboundEncryptedConnection: () => refuse },
     records: records.hooks,
