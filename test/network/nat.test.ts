@@ -3,7 +3,7 @@
  * only node that can be dialled holds nothing.
  */
 import { execFileSync } from 'node:child_process'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createNetworkKey, encodeTicket, loadIdentity, peerIdOf } from '@hubmesh/trust'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -13,6 +13,8 @@ import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-sw
 
 const REPO = 'acme/voice'
 const SIZE = 3_000_000
+/** What the relay passes on at most, in bytes a second. */
+const RELAYED = 2_000_000
 const RATES = { up: 200, down: 200 }
 
 const whyNoTranslation = (): string | undefined => {
@@ -41,6 +43,8 @@ describe.skipIf(why !== undefined)('behind a NAT', () => {
       network.attach({ ...RATES, behind: await network.attach({ ...RATES, nat: true }) })
     const [cloud, here, there] = await Promise.all([network.attach(RATES), behindRouter(), behindRouter()])
     await mkdir(join(swarm.folder, 'seed'))
+    await mkdir(join(swarm.folder, 'cloud'), { mode: 0o700 })
+    await writeFile(join(swarm.folder, 'cloud', 'hubmesh.yaml'), `limits: { relayed: ${RELAYED / 1000}KB/s }\n`)
     const publishers = [peerIdOf(await loadIdentity(join(swarm.folder, 'seed', 'identity.key')))]
     const networkKey = createNetworkKey()
     const ticket = (addresses: readonly string[]): string => encodeTicket({ networkKey, addresses, publishers })
@@ -55,14 +59,22 @@ describe.skipIf(why !== undefined)('behind a NAT', () => {
     await network?.stop()
   })
 
-  it('an office takes what only a node behind another NAT has, through a relay that keeps nothing of it', async () => {
+  it('an office takes what only a node behind another NAT has, through a relay that keeps nothing of it, and passes it on under its cap', async () => {
     const folder = join(swarm.folder, 'files')
     await mkdir(folder)
     await writeRandomFile(join(folder, 'model.bin'), SIZE)
     await publish(seed, folder, REPO)
     await office.waitFor('the catalog', ({ repos }) => repos.length === 1)
+    const before = (await relay.status()).counters.relayedBytes
+    const start = performance.now()
     const { code, stderr } = await office.cli('pull', REPO)
     expect(code, stderr).toBe(0)
+    const relayed = (await relay.status()).counters.relayedBytes - before
+    expect(relayed).toBeGreaterThanOrEqual(SIZE)
+    expect(relayed).toBeLessThanOrEqual(RELAYED * ((performance.now() - start) / 1000 + 0.1) + 2 * 16_384)
+    expect((await relay.cli('status')).stdout).toMatch(
+      /relayed {3}\d.* between others\ncaps now {2}relayed 2\.0 MB\/s\n/,
+    )
     const { peers, counters } = await office.status()
     expect(counters.wanBytes).toBeGreaterThanOrEqual(SIZE)
     const giver = peers.find(({ peerId }) => peerId === seed.peerId)
