@@ -59,18 +59,24 @@ describe('what is urgent', () => {
     expect(order).toEqual([40, 20, 21, 10, 11, 0, 1, 2, 3, 30])
   })
 
-  it('is so no longer when its reader stands still', () => {
-    let due = 1500
+  it.each([
+    ['is so as long as its reader goes on', 5500, 10],
+    ['is so no longer when its reader stands still', Infinity, 0],
+  ])('%s', (_what, dueThen, first) => {
+    let due = 5500
     const { scheduler, peer, want } = createSchedulerLab({ length: MIB })
+    want(1, 'reader', 40)
     want(4, 'ahead', 0)
     want(1, 'ahead', 10, () => due)
-    const path = peer('far', { rate: MIB, restUntil: 10 })
-    const other = peer('other', { rate: 64 * KIB, has: [] }) // has room, so that it is looked at all
-    expect(scheduler.next(1)).toEqual([])
-    due = Infinity
-    scheduler.unlink(other)
-    path.restUntil = 0
-    expect(indexesOf(scheduler.next(100))[0]).toBe(0)
+    peer('far', { rate: MIB })
+    peer('idle', { has: [] }) // has room all the time, so that it is looked what is at risk
+    const [request] = scheduler.next(1) // fills the window, while the others wait
+    expect(request!.want.index).toBe(40)
+    due = dueThen
+    expect(scheduler.next(100)).toEqual([])
+    scheduler.drop(request!.want)
+    scheduler.ended(request!, 'arrived', 101)
+    expect(indexesOf(scheduler.next(101))).toEqual([first])
   })
 })
 
