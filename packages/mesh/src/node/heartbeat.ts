@@ -87,6 +87,7 @@ export const createHeartbeat = (
     } catch (error) {
       const peerId = connection.remotePeer.toString()
       log.debug({ peerId, err: error }, 'no answer to a ping')
+      pulse.measuredAt += interval - RTT_INTERVAL // tried again soon
       if (!late.aborted) return // refused, or closed: that is an answer too
       pulse.missed += 1
       if (pulse.missed < MAX_MISSED_HEARTBEATS || connection.status !== 'open') return
