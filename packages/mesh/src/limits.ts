@@ -74,7 +74,7 @@ export const SEND_STALL = 30 * SECOND
 export const MAX_UNSENT_HEADS = 4 * MIB
 /** Additions to bitmaps are told at once, but not again within that time: to a node of our site, and to all others. */
 export const HAS_DELAY = 50
-export const HAS_DELAY_FAR = 200
+export const HAS_DELAY_FAR = 300
 /** Nor within so long for each stream that has the set open, up to a bound. */
 export const HAS_SPACING = 1
 export const MAX_HAS_DELAY = SECOND

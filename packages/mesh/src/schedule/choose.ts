@@ -138,10 +138,12 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, buc
     const left = Map.groupBy(waiting, ({ left }) => left?.to)
     for (const [mate, wants] of left) {
       if (mate === undefined) continue
-      const beyond = Math.max(0, wants.length - share.kept(mate))
-      for (const want of wants.toSorted((a, b) => b.turn - a.turn).slice(0, beyond)) {
-        const path = chooseFar(want)?.path
-        if (path !== undefined) yield { want, path }
+      const fromEnd = wants.toSorted((a, b) => b.turn - a.turn)
+      for (const [index, want] of fromEnd.entries()) {
+        const far = chooseFar(want)
+        if (far === undefined) continue
+        if (wants.length - index <= share.kept(mate, far.ms)) break
+        yield { want, path: far.path }
       }
     }
   }

@@ -17,8 +17,11 @@ export interface SiteShare {
   expectedMs(mate: Path, want: Wanted, now: number, expected: number): number
   /** A node of our site has the chunk. */
   found(mate: Path, want: Wanted, now: number): void
-  /** How many chunks it may be about to bring in: who fetched them too would only bring them in twice. */
-  kept(mate: Path): number
+  /**
+   * How many chunks stay with it though another has nothing else to do: who fetched them too would only bring them in twice.
+   * @param expected what it would take to get one oneself, in ms
+   */
+  kept(mate: Path, expected: number): number
   /** It cannot be waited for any longer. */
   takeBack(want: Wanted, now: number): void
 }
@@ -27,7 +30,12 @@ export interface SiteShare {
 const LEAVE_FACTOR = 3
 const MIN_LEAVE = SECOND
 const MAX_LEAVE = 20 * SECOND
-/** What it brings in within so many ms stays with it, and as much at least as tells whether it lets us down: it has asked for that already. */
+/**
+ * One that brings in a chunk in no more than so many times what it would take oneself keeps all: the nodes of a site share its
+ * line, and have more of it as soon as one is done. Of one that is slower stays what it brings in within so many ms, and as
+ * much at least as tells whether it lets us down: it has asked for that already.
+ */
+const SLOWER = 3
 const KEPT_MS = 3 * SECOND
 /** Part of the last interval in that between its chunks. */
 const SMOOTHING = 0.1
@@ -77,7 +85,8 @@ export const createSiteShare = (
       const waited = now - left.since
       if (!isKnown(left.to, now) || waited > left.to.bringMs) measured(left.to, waited, now) // it takes that long at least
     },
-    kept: ({ bringsEach }) => (bringsEach === undefined ? Infinity : Math.max(MAX_LAPSES, KEPT_MS / bringsEach)),
+    kept: ({ bringsEach = 0 }, expected) =>
+      bringsEach <= SLOWER * expected ? Infinity : Math.max(MAX_LAPSES, KEPT_MS / bringsEach),
   }
 }
 
