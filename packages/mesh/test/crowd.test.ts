@@ -50,29 +50,31 @@ const seededBy = async (node: Awaited<ReturnType<typeof lab.node>> | undefined):
   return sample
 }
 
-/** The DHT pings a newcomer once too. */
+/** The DHT pings a newcomer too, and what breaks off while the two get to know each other is tried again. */
 describe('a heartbeat', () => {
   it.each([
     { what: 'quiet', heardAt: () => -Infinity, enough: (pings: number) => pings > 5, most: Infinity },
-    { what: 'that bytes come on', heardAt: () => performance.now(), enough: (pings: number) => pings > 0, most: 2 },
+    { what: 'that bytes come on', heardAt: () => performance.now(), enough: (pings: number) => pings > 0, most: 4 },
   ])('on a line $what: at most $most', async ({ heardAt, enough, most }) => {
     const [near, far] = [await createRaw(lab), await createRaw(lab)]
     let pings = 0
     await far.node.unhandle('/ipfs/ping/1.0.0')
-    await far.node.handle('/ipfs/ping/1.0.0', async (stream) => {
+    // Listens before anything else is done: what came earlier would be lost.
+    await far.node.handle('/ipfs/ping/1.0.0', (stream) => {
       pings += 1
-      for await (const data of stream) stream.send(data)
-      await stream.close()
+      stream.addEventListener('message', ({ data }) => void stream.send(data))
+      stream.addEventListener('remoteCloseWrite', () => void stream.close().catch(() => {}))
     })
-    const heartbeat = createHeartbeat({ node: near.node, log: silentLog, heardAt }, { interval: 50 })
+    const heartbeat = createHeartbeat({ node: near.node, log: silentLog, heardAt }, { interval: 50, timeout: 1000 })
     heartbeat.start()
     lab.defer(async () => heartbeat.stop())
-    const connection = await near.node.dial(multiaddr(far.address), { signal: soon() })
+    await near.node.dial(multiaddr(far.address), { signal: soon() })
+    const connections = () => near.node.getConnections(far.node.peerId)
     await until('pinged', () => enough(pings))
-    await until('measured', () => connection.rtt !== undefined)
+    await until('measured', () => connections().some(({ rtt }) => rtt !== undefined))
     await once(AbortSignal.timeout(500), 'abort')
     expect(pings).toBeLessThanOrEqual(most)
-    expect(connection.status).toBe('open')
+    expect(connections().map(({ status }) => status)).toContain('open')
   })
 })
 
