@@ -6,6 +6,7 @@ import {
   PRIORITIES,
   type Priority,
   type VerifiedBytes,
+  freeOwned,
 } from '@hubmesh/content'
 import { type Limits, RECENT_BYTES } from './limits.ts'
 
@@ -56,6 +57,10 @@ interface Flight {
   isHere: boolean
   /** While somebody may read them. Not in a map: V8 keeps what a map once held until a full collection. */
   bytes: VerifiedBytes | undefined
+  /** A reader was given the bytes, and may still be sending them. */
+  isLent: boolean
+  /** They are stored, or dropped. */
+  isOver: boolean
   leases: number
   readonly abort: AbortController
   linger: NodeJS.Timeout | undefined
@@ -85,6 +90,8 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
         arrive(flight)
         await job.store(chunk)
       } finally {
+        flight.isOver = true
+        if (flight.bytes === undefined) freeUnread(flight, chunk.bytes)
         chunk.release()
       }
     }
@@ -101,6 +108,8 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
       dues: new Set(),
       isHere: false,
       bytes: undefined,
+      isLent: false,
+      isOver: false,
       leases: 0,
       abort: new AbortController(),
       linger: undefined,
@@ -146,7 +155,10 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
         stored: flight.stored.promise,
         ended: flight.ended.promise,
         isHere: () => flight.isHere,
-        bytes: () => flight.bytes,
+        bytes: () => {
+          flight.isLent ||= flight.bytes !== undefined
+          return flight.bytes
+        },
         raise: (sooner) => raise(job.want, flight, sooner),
         release: () => {
           if (dueMs !== undefined) flight.dues.delete(dueMs)
@@ -167,6 +179,11 @@ export const createFlights = ({ source }: { source: ChunkSource }, { lingerMs }:
 const requireWanted = (want: ChunkWant, bytes: VerifiedBytes): void => {
   if (bytes.sha256 !== want.sha256 || bytes.length !== want.length)
     throw new MeshError('bad-bytes', `chunk ${want.index} of ${want.set} is not what its list says`)
+}
+
+/** Most chunks are stored and that is all: their memory is wanted for the next ones. */
+const freeUnread = ({ isLent }: Flight, { parts }: VerifiedBytes): void => {
+  if (!isLent) freeOwned(parts)
 }
 
 const arrive = (flight: Flight): void => {
@@ -202,9 +219,11 @@ const createRecent = (): Recent => {
   const kept = new Set<Flight>()
   let total = 0
   const drop = (flight: Flight): void => {
-    if (!kept.delete(flight)) return
-    total -= flight.bytes?.length ?? 0
+    const { bytes } = flight
+    if (bytes === undefined || !kept.delete(flight)) return
+    total -= bytes.length
     flight.bytes = undefined
+    if (flight.isOver) freeUnread(flight, bytes)
   }
   return {
     add: (flight, bytes) => {

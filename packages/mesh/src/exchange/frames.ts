@@ -1,6 +1,6 @@
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { MeshError } from '@hubmesh/content'
+import { KIB, MeshError, own } from '@hubmesh/content'
 import { nextTurn } from '../node/wait.ts'
 import { FRAMES_PER_TURN, MAX_FRAME_BYTES, READ_HIGH, SEND_STALL } from '../limits.ts'
 
@@ -83,6 +83,25 @@ const encodeLength = (length: number): Uint8Array => {
   return Uint8Array.of(...bytes, rest)
 }
 
+/** Smaller frames are not worth the trouble. */
+const OWNED_BYTES = 16 * KIB
+/** Of a frame of yamux ([spec](https://github.com/hashicorp/yamux/blob/master/spec.md)): before its data, without a gap. */
+const MUXER_HEADER_BYTES = 12
+
+/**
+ * Whoever reads a frame may free the buffers in which nothing else lies. Decrypted bytes have a buffer of their own, and the
+ * muxer cuts it up: what ends with its buffer, and begins no later than the data of a muxer's frame can, is alone in it.
+ */
+const ownParts = (frame: Uint8ArrayList, prefix: number): void => {
+  let before = prefix
+  for (const part of frame) {
+    const isAlone =
+      part.byteOffset - before <= MUXER_HEADER_BYTES && part.byteOffset + part.byteLength === part.buffer.byteLength
+    if (isAlone) own(part)
+    before = 0
+  }
+}
+
 /** Takes the first frame off what was received, once it is whole. @throws MeshError `bad-bytes` when it is too long */
 const takeFrame = (received: Uint8ArrayList, longest: number): Uint8ArrayList | undefined => {
   let length = 0
@@ -95,6 +114,7 @@ const takeFrame = (received: Uint8ArrayList, longest: number): Uint8ArrayList | 
     const end = at + 1 + length
     if (received.byteLength < end) return undefined
     const frame = received.sublist(at + 1, end)
+    if (length >= OWNED_BYTES) ownParts(frame, at + 1)
     received.consume(end)
     return frame
   }

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyOb
 import { type ICryptoInterface, noise } from '@chainsafe/libp2p-noise'
 import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
 import type { ConnectionEncrypter, MessageStream, PeerId } from '@libp2p/interface'
+import { KIB, own } from '@hubmesh/content'
 import { Uint8ArrayList } from 'uint8arraylist'
 import { writeWhole } from './whole-writes.ts'
 
@@ -61,6 +62,8 @@ const copyWhenFull = (connection: MessageStream): void => {
 
 const CIPHER = 'chacha20-poly1305'
 const TAG_BYTES = 16
+/** Smaller ones are not worth the trouble. */
+const OWNED_BYTES = 16 * KIB
 /** Two keys a connection, for its life. */
 const imported = new WeakMap<Uint8Array, KeyObject>()
 
@@ -70,7 +73,11 @@ const aead = {
     const cipher = createCipheriv(CIPHER, keyObject(key), nonce, { authTagLength: TAG_BYTES })
     if (ad.length > 0) cipher.setAAD(ad, { plaintextLength: plaintext.byteLength })
     const sealed = new Uint8ArrayList()
-    for (const part of partsOf(plaintext)) sealed.append(cipher.update(part))
+    for (const part of partsOf(plaintext)) {
+      const bytes = cipher.update(part)
+      if (bytes.length >= OWNED_BYTES) own(bytes) // freed when the socket has taken them
+      sealed.append(bytes)
+    }
     cipher.final()
     sealed.append(cipher.getAuthTag())
     return sealed

@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import type { MessageStream } from '@libp2p/interface'
+import { freeOwned } from '@hubmesh/content'
 import type { Uint8ArrayList } from 'uint8arraylist'
 
 /** What a TCP connection of js-libp2p is made of, as far as it matters here. */
@@ -18,10 +19,18 @@ export const writeWhole = (connection: MessageStream): void => {
   const { socket } = connection
   connection.sendData = (data) => {
     socket.cork()
-    for (const part of data) socket.write(part)
+    for (const part of data) socket.write(part, onSent(part))
     socket.uncork()
     // Only what the kernel did not take counts: at the mark the socket tells when that has gone.
     return { sentBytes: data.byteLength, canSendMore: socket.writableLength < socket.writableHighWaterMark }
+  }
+}
+
+/** Encrypted bytes are read by nobody else. When the last of a buffer are sent, those before them are. */
+const onSent = (part: Uint8Array): ((error?: Error | null) => void) | undefined => {
+  if (part.byteOffset + part.byteLength < part.buffer.byteLength) return undefined
+  return (error) => {
+    if (!error) freeOwned([part])
   }
 }
 
