@@ -11,6 +11,7 @@ import {
   prepareHome,
   refuseSecondNode,
 } from '@hubmesh/node'
+import { followWork } from '../heap-growth.ts'
 import { readTicket } from '../ticket-input.ts'
 
 export interface UpFlags {
@@ -47,6 +48,7 @@ export const up = async (flags: UpFlags): Promise<void> => {
   const addresses = await joinByTickets(home, flags)
   const config = await loadConfig(home, toConfig(flags, addresses))
   const node = await createNode(config, { log })
+  followWork()
   await announceReady(node)
   const signal = await signalled
   log.info({ signal }, 'stopping')
