@@ -153,21 +153,22 @@ export const createChooser = ({ holdings, paths, share, hedges, quiet, ways, buc
     for (const { want, first, due } of inOrderOfHelp(asked, now)) {
       const isSilent = quiet.has(first.path)
       const isLate = isSilent || first.lateAt <= now
+      const isDue = due < Infinity
       // In the middle nobody waits for one that is late, as long as others come.
-      if (!isEnd && !isSilent && due === Infinity && !(isLate && isRead(want))) continue
+      const isWaitedFor = isDue || (isLate && isRead(want))
+      if (!isEnd && !isSilent && !isWaitedFor) continue
       const isWorth = (path: Path): boolean =>
         path.sameSite ||
         // What a node of our site has is fetched from outside only when it gives nothing.
-        (first.path.sameSite
-          ? isRead(want) || (isSilent && isEnd)
-          : isLate || due < Infinity || !isSameSite(path, first.path))
+        (first.path.sameSite ? isRead(want) || (isSilent && isEnd) : isLate || isDue || !isSameSite(path, first.path))
       const helper = ways.soonest(
         want,
         (path) => path !== first.path && (!path.relayed || first.path.relayed) && hasRoom(path, want) && isWorth(path),
       )
       if (helper === undefined) continue
-      const isInTime = helper.ms <= due && due < Infinity
-      if (!isLate && !isInTime && !(isEnd && helper.ms <= SOONER * (first.expectedAt - now))) continue
+      const isInTime = isDue && helper.ms <= due
+      const isMuchSooner = isEnd && helper.ms <= SOONER * (first.expectedAt - now)
+      if (!isLate && !isInTime && !isMuchSooner) continue
       if (!helper.path.sameSite && !hedges.take(want.length, isLate || isInTime)) continue
       if (isInTime) want.dueAt = now + due
       yield { want, path: helper.path }
