@@ -11,7 +11,6 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { MIB } from '@hubmesh/content'
-import { openControl } from '@hubmesh/node/control'
 import { type Swarm, type SwarmNode, createSwarm } from '../integration/local-swarm.ts'
 import { BITTORRENT, PYTHON, hasLibtorrent } from './libtorrent.ts'
 import { type LineProcess, startLineProcess } from './line-process.ts'
@@ -22,7 +21,6 @@ const SIZE = GIB
 const ROUNDS = 3
 const REPO = 'bench/model'
 const FILE = 'model.safetensors'
-const PULLED_WITHIN_MS = 120_000
 const STOCK_STREAM = fileURLToPath(new URL('stock-stream.ts', import.meta.url))
 
 const run = promisify(execFile)
@@ -69,11 +67,7 @@ const besideTorrent = ({ pull, torrent }: { pull: readonly Sample[]; torrent: re
 ]
 
 /** Over the node's socket, as the CLI asks it: libtorrent's process runs already, too, when it is told to go. */
-const pull = async (office: SwarmNode): Promise<void> => {
-  const control = await openControl(office.home)
-  const options = { signal: AbortSignal.timeout(PULLED_WITHIN_MS), onProgress: () => {} }
-  await control.pull({ spec: REPO, include: [], exclude: [], copy: false }, options)
-}
+const pull = (office: SwarmNode): Promise<void> => office.pull(REPO)
 
 const curl = (office: SwarmNode): Promise<unknown> =>
   run('curl', ['--silent', '--fail', '--output', '/dev/null', `${office.gateway}/${REPO}/resolve/main/${FILE}`])
