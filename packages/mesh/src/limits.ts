@@ -21,6 +21,8 @@ export const MAX_FRAME_BYTES = MAX_BLOCK_BYTES + MAX_HEADER_BYTES + 2
 export const MAX_REQUEST_BYTES = MAX_HEADER_BYTES + 2
 /** Frames that are taken in before other streams get their turn: small ones cost more than their bytes. */
 export const FRAMES_PER_TURN = 64
+/** Bytes from which on memory is freed as soon as it is of no more use: less is not worth the trouble. */
+export const OWNED_BYTES = 16 * KIB
 /** Bytes that a reader of answers takes in before it holds the sender back. */
 export const READ_HIGH = MIB
 /** The same for a reader of requests, which are small. */

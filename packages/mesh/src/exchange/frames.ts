@@ -1,8 +1,8 @@
 import type { Stream } from '@libp2p/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
-import { KIB, MeshError, own } from '@hubmesh/content'
+import { MeshError, own } from '@hubmesh/content'
 import { nextTurn } from '../node/wait.ts'
-import { FRAMES_PER_TURN, MAX_FRAME_BYTES, READ_HIGH, SEND_STALL } from '../limits.ts'
+import { FRAMES_PER_TURN, MAX_FRAME_BYTES, OWNED_BYTES, READ_HIGH, SEND_STALL } from '../limits.ts'
 
 export type Bytes = Uint8Array | Uint8ArrayList
 
@@ -83,8 +83,6 @@ const encodeLength = (length: number): Uint8Array => {
   return Uint8Array.of(...bytes, rest)
 }
 
-/** Smaller frames are not worth the trouble. */
-const OWNED_BYTES = 16 * KIB
 /** Of a frame of yamux ([spec](https://github.com/hashicorp/yamux/blob/master/spec.md)): before its data, without a gap. */
 const MUXER_HEADER_BYTES = 12
 

@@ -2,8 +2,9 @@ import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyOb
 import { type ICryptoInterface, noise } from '@chainsafe/libp2p-noise'
 import { defaultCrypto } from '@chainsafe/libp2p-noise/crypto'
 import type { ConnectionEncrypter, MessageStream, PeerId } from '@libp2p/interface'
-import { KIB, own } from '@hubmesh/content'
+import { own } from '@hubmesh/content'
 import { Uint8ArrayList } from 'uint8arraylist'
+import { OWNED_BYTES } from '../limits.ts'
 import { writeWhole } from './whole-writes.ts'
 
 type Bytes = Uint8Array | Uint8ArrayList
@@ -62,8 +63,6 @@ const copyWhenFull = (connection: MessageStream): void => {
 
 const CIPHER = 'chacha20-poly1305'
 const TAG_BYTES = 16
-/** Smaller ones are not worth the trouble. */
-const OWNED_BYTES = 16 * KIB
 /** Two keys a connection, for its life. */
 const imported = new WeakMap<Uint8Array, KeyObject>()
 
